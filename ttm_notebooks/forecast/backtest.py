@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['STEPS', 'REPORTED_ORIGINS', 'WARM_UP_ORIGINS', 'LEVELS', 'CACHE_FORMAT', 'HISTORY_COLUMNS', 'BUCKETS', 'MIDDLE',
            'INTERVALS', 'SCORE_COLUMNS', 'POLICY', 'Origin', 'plan_origins', 'forecast_levels', 'coherent',
-           'BacktestResult', 'forecast_history', 'backtest', 'measure', 'scores', 'with_policy']
+           'BacktestResult', 'forecast_history', 'backtest', 'measure', 'row_groups', 'scores', 'with_policy']
 
 # %% ../../nbs/forecast/33_backtest.ipynb #124ac59a
 import io
@@ -293,11 +293,11 @@ def _mase(by_series: np.ndarray) -> dict[str, float]:
     known = by_series[np.isfinite(by_series)]
     return {"mase": float(known.mean()) if len(known) else float("nan"), "mase_undefined": float(len(by_series) - len(known))}
 
-# %% ../../nbs/forecast/33_backtest.ipynb #26d71666
-def _row_groups(result: BacktestResult, origin: Origin) -> Iterator[tuple[str, str, np.ndarray]]:
-    """(scope, key, rows) of the groups of series at one origin; the first holds them all."""
+# %% ../../nbs/forecast/33_backtest.ipynb #1b854dbe
+def row_groups(result: BacktestResult, end: int) -> Iterator[tuple[str, str, np.ndarray]]:
+    """(scope, key, rows) of groups of series as `end` weeks tell them: "all", each "region", "abc" and "xyz" class."""
     yield "all", "all", np.arange(result.panel.n_series)
-    before = result.panel.slice(end=origin.position)
+    before = result.panel.slice(end=end)
     classes = abc_xyz(before)
     columns = {"region": result.panel.series["uf_cat"], "abc": classes["abc"], "xyz": classes["xyz"]}
     for scope, column in columns.items():
@@ -330,7 +330,7 @@ def _score_levels(result: BacktestResult, model: str, origin: Origin, channel: i
         found = measure(actual, told.mean[:, :origin.steps, channel], told.quantiles[:, :, :origin.steps, channel], scored)
         yield from (("level", level, metric, value) for metric, value in found.items())
 
-# %% ../../nbs/forecast/33_backtest.ipynb #e85d49d2
+# %% ../../nbs/forecast/33_backtest.ipynb #4aa15895
 SCORE_COLUMNS = ("model", "scope", "key", "origin", "channel", "metric", "value", "low", "high")
 _CELL = ["model", "scope", "key", "channel", "metric"]
 
@@ -339,7 +339,7 @@ def _by_origin(result: BacktestResult) -> pd.DataFrame:
     """Scores of every model at every reported origin."""
     rows = []
     for origin in result.reported:
-        groups = list(_row_groups(result, origin))
+        groups = list(row_groups(result, origin.position))
         for model in result.models:
             for number, channel in enumerate(result.panel.channels):
                 found = [*_score_origin(result, model, origin, number, groups), *_score_levels(result, model, origin, number)]

@@ -116,20 +116,30 @@ def _period_ends(calendar: _Calendar, generator: np.random.Generator) -> np.ndar
     quarter = np.abs(generator.normal(0, 0.3, (n, 1))) * _some(n, 0.1, generator)
     return month * calendar.month_end + quarter * calendar.quarter_end
 
-# %% ../../nbs/model/19_prior.ipynb #d24c0148
-def _promotion_calendar(calendar: _Calendar, generator: np.random.Generator) -> np.ndarray:
-    """0/1 promotions: a yearly plan of blocks of weeks, kept from year to year with a probability of the series' own."""
-    n, _ = calendar.phase.shape
-    years, rate = calendar.year.max() + 1, _between(0.02, 0.35, n, generator)
-    starts = generator.random((n, years + 1, 54)) < rate[:, :, None] / 1.8
-    length = generator.integers(1, 5, (n, 1, 1))
+# %% ../../nbs/model/19_prior.ipynb #bbf661e6
+def _promotion_plans(n: int, years: int, generator: np.random.Generator) -> np.ndarray:
+    """Fresh plans [n, years, 54], 0/1: blocks of one to four weeks, or every second to fourth week with some skipped."""
+    rate, length = _between(0.02, 0.35, n, generator)[:, :, None], generator.integers(1, 5, (n, 1, 1))
+    starts = generator.random((n, years, 54)) < rate / 1.8
     block = starts.copy()
     for shift in range(1, 4):
         block[..., shift:] |= starts[..., :-shift] & (length > shift)
-    kept = generator.random((n, years, 54)) < generator.choice([0.0, 0.5, 0.9, 1.0], size=(n, 1, 1))
-    plan = np.where(kept, block[:, :1], block[:, 1:]).reshape(n, -1)
+    period, phase = generator.choice([2, 2, 3, 4], size=(n, 1, 1)), generator.integers(0, 12, (n, years, 1))
+    rhythm = (((np.arange(54) + phase) % period) == 0) ^ (generator.random((n, years, 54)) < generator.uniform(0, 0.2, (n, 1, 1)))
+    return np.where(_some(n, 0.35, generator)[:, :, None] > 0, rhythm, block)
+
+# %% ../../nbs/model/19_prior.ipynb #4d597147
+def _promotion_calendar(calendar: _Calendar, generator: np.random.Generator) -> np.ndarray:
+    """0/1 promotions [n, weeks]: a plan per year that keeps a share of the plan of the year before."""
+    n, _ = calendar.phase.shape
+    years = calendar.year.max() + 1
+    plan, steady = _promotion_plans(n, years, generator), _some(n, 0.5, generator)[:, :, None] > 0
+    share = generator.choice([0.0, 0.5, 0.9, 1.0], size=(n, years, 1))
+    kept = generator.random((n, years, 54)) < np.where(steady, share[:, :1], share)
+    for year in range(1, years):
+        plan[:, year] = np.where(kept[:, year], plan[:, year - 1], plan[:, year])
     week = np.minimum((calendar.phase * 365.25 // 7).astype(int), 53)
-    return np.take_along_axis(plan, calendar.year * 54 + week, 1).astype(float)
+    return np.take_along_axis(plan.reshape(n, -1), calendar.year * 54 + week, 1).astype(float)
 
 # %% ../../nbs/model/19_prior.ipynb #a55ff422
 def _alternating_promotions(calendar: _Calendar, generator: np.random.Generator) -> np.ndarray:
@@ -140,13 +150,13 @@ def _alternating_promotions(calendar: _Calendar, generator: np.random.Generator)
     skipped = generator.random((n, weeks)) < generator.uniform(0, 0.2, (n, 1))
     return (((np.arange(weeks) + slips + generator.integers(0, 5, (n, 1))) % period == 0) & ~skipped).astype(float)
 
-# %% ../../nbs/model/19_prior.ipynb #4ebaa27f
+# %% ../../nbs/model/19_prior.ipynb #03c63be6
 def _promotions(calendar: _Calendar, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Effect of promotions on log units and on log price, both [n, weeks]."""
     n, weeks = calendar.phase.shape
     kind = generator.random((n, 1))
-    active = np.where(kind < 0.35, _promotion_calendar(calendar, generator),
-                      np.where(kind < 0.5, _alternating_promotions(calendar, generator), 0.0))
+    active = np.where(kind < 0.4, _promotion_calendar(calendar, generator),
+                      np.where(kind < 0.53, _alternating_promotions(calendar, generator), 0.0))
     depth = -np.log1p(-_between(0.03, 0.4, n, generator)) * np.exp(generator.normal(0, 0.2, (n, weeks)))
     uplift = active * (depth * generator.uniform(0.5, 4.0, (n, 1)) + generator.uniform(0, 0.3, (n, 1)))
     dip = np.zeros_like(uplift)

@@ -10,7 +10,10 @@ __all__ = ['made_up', 'chosen', 'test_made_up_errors_are_what_the_gate_sees',
            'test_a_lead_inside_the_margin_changes_nothing', 'test_one_good_origin_does_not_change_the_winner',
            'test_alternating_winners_do_not_flicker',
            'test_an_incumbent_network_leaves_as_soon_as_a_baseline_is_better',
-           'test_the_incumbent_can_come_from_last_week', 'test_choices_use_no_later_origin',
+           'test_the_incumbent_can_come_from_last_week', 'by_region',
+           'test_a_network_that_ruins_a_region_is_refused_and_the_sentence_says_so',
+           'test_better_or_hardly_worse_or_rarely_worse_is_not_refused', 'test_an_incumbent_that_ruins_a_region_leaves',
+           'test_a_small_loss_is_kept_in_the_record', 'test_choices_use_no_later_origin',
            'test_unfinished_horizons_are_cut_at_the_origin', 'test_the_policys_error_is_that_of_its_choices',
            'test_one_choice_serves_both_channels_and_weighs_them_alike', 'test_odd_panels_get_a_choice_and_a_record',
            'test_every_decision_has_its_sentence', 'test_numbers_are_written_as_the_reader_writes_them',
@@ -106,6 +109,43 @@ def test_the_incumbent_can_come_from_last_week():
     result = made_up({"SeasonalNaive": [0.1] * 6, "AutoTheta": [0.0995] * 6})
     assert choose(result, incumbent="AutoTheta").model == "AutoTheta" and choose(result).model == "SeasonalNaive"
     assert choose(result, incumbent="Retired").model == "AutoTheta"
+
+# %% ../../nbs/tests/36_test_gate.ipynb #46ea42be
+def by_region(first: list[float], second: list[float], untrained: float = 0.1) -> BacktestResult:
+    """A backtest of seasonal naive (error 0.3), "ZeroShot" and "FineTuned", whose error at each origin differs between two regions."""
+    result = made_up({"SeasonalNaive": [0.3] * 6, "ZeroShot": [untrained] * 6, "FineTuned": [0.0] * 6}, {"ZeroShot": "model", "FineTuned": "model"})
+    series = result.panel.series.assign(uf_cat=[1, 2], region=["Norte", "Sul"])
+    forecasts = dict(result.forecasts)
+    for number, origin in enumerate(result.origins):
+        told = forecasts["FineTuned", origin.position]["series"]
+        factor = (1 + np.array([first[number], second[number]]))[:, None, None]
+        forecasts["FineTuned", origin.position] = {"series": replace(told, mean=told.mean * factor, quantiles=told.quantiles * factor[:, None])}
+    return replace(result, panel=replace(result.panel, series=series), forecasts=forecasts)
+
+# %% ../../nbs/tests/36_test_gate.ipynb #ca470c6a
+def test_a_network_that_ruins_a_region_is_refused_and_the_sentence_says_so():
+    final = choose(by_region([0.02] * 6, [0.15] * 6))
+    assert final.relative["FineTuned"] < final.relative["ZeroShot"] and final.model == "ZeroShot"
+    assert [(loss.model, loss.key, round(loss.ratio, 2), loss.share) for loss in final.refused] == [("FineTuned", "Sul", 1.5, 0.5)]
+    assert "FineTuned had the lowest error but is refused: in region Sul it errs 50.0" in choice_sentence(final, "en")
+    assert "na região Sul" in choice_sentence(final)
+
+# %% ../../nbs/tests/36_test_gate.ipynb #92a73407
+@pytest.mark.parametrize("second", [[0.09] * 6, [0.105] * 6, [0.3, 0.3, 0.08, 0.08, 0.08, 0.08]], ids=["better", "a little worse", "worse at a third"])
+def test_better_or_hardly_worse_or_rarely_worse_is_not_refused(second):
+    final = choose(by_region([0.02] * 6, second))
+    assert final.model == "FineTuned" and not final.refused
+
+# %% ../../nbs/tests/36_test_gate.ipynb #17bd0e71
+def test_an_incumbent_that_ruins_a_region_leaves():
+    final = choose(by_region([0.02] * 6, [0.15] * 6), incumbent="FineTuned")
+    assert (final.model, final.code) == ("ZeroShot", "group_worse")
+
+# %% ../../nbs/tests/36_test_gate.ipynb #3cec0770
+def test_a_small_loss_is_kept_in_the_record():
+    record = gate_record(run_policy(by_region([0.02] * 6, [0.105] * 6)))
+    told = [(loss["model"], loss["key"], loss["refused"]) for loss in record["final"]["losses"]]
+    assert ("FineTuned", "Sul", False) in told and json.loads(json.dumps(record)) == record
 
 # %% ../../nbs/tests/36_test_gate.ipynb #793d0a19
 @settings(max_examples=25, deadline=None)
