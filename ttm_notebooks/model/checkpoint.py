@@ -41,8 +41,8 @@ from tsfm_public.toolkit.get_model import get_model
 # %% ../../nbs/model/20_checkpoint.ipynb #20111d25
 CONTEXT_LENGTH, HORIZON = 104, 26
 
-# %% ../../nbs/model/20_checkpoint.ipynb #30ac52f5
-def network_config(patch_length: int = 26, d_model: int = 96, num_layers: int = 3, decoder_layers: int = 2,
+# %% ../../nbs/model/20_checkpoint.ipynb #eb2ff621
+def network_config(patch_length: int = 26, d_model: int = 128, num_layers: int = 3, decoder_layers: int = 2,
                    dropout: float = 0.1, **overrides) -> TinyTimeMixerConfig:
     """The configuration of the bundled network's family: 104 -> 26 weeks, one folded channel, 13 quantiles."""
     settings = {"context_length": CONTEXT_LENGTH, "prediction_length": HORIZON, "patch_length": patch_length,
@@ -108,7 +108,7 @@ class LastYearHead(TinyTimeMixerForPredictionHead):
         candidates = torch.stack([past[..., first:first + self.horizon] for first in LAST_YEAR], dim=-2)
         return forecast + (weights * candidates).sum(-2).transpose(1, 2)
 
-# %% ../../nbs/model/20_checkpoint.ipynb #e3f0e9bf
+# %% ../../nbs/model/20_checkpoint.ipynb #ddc59456
 class WeeklyMixer(TinyTimeMixerForPrediction):
     """TinyTimeMixer that knows missing weeks, can copy last year, and gives each week of the horizon its own uncertainty."""
 
@@ -118,6 +118,7 @@ class WeeklyMixer(TinyTimeMixerForPrediction):
         if getattr(config, "copy_last_year", False):
             self.head = LastYearHead(config)
         self.multi_quantile_head_block = HorizonQuantileHead(config)
+        self.register_buffer("last_year_share", torch.tensor(float(getattr(config, "last_year_share", 0.0))))  # used by predict_arrays
 
     def forward(self, past_values: torch.Tensor, past_observed_mask: torch.Tensor | None = None, **keywords):
         """`past_values`, `past_observed_mask` [batch, weeks <= 104, channel]; `.quantile_outputs` [batch, quantile, 26, channel]."""
@@ -309,7 +310,20 @@ def _check_inputs(model: WeeklyModel, future: dict | None, static: np.ndarray | 
     if (own := model.network.config.num_input_channels) not in (1, channels):
         raise UsageError(f"{channels} channels were given", f"{own}, as this network mixes them", "select the channels first")
 
-# %% ../../nbs/model/20_checkpoint.ipynb #63356954
+# %% ../../nbs/model/20_checkpoint.ipynb #62b5eb2a
+def _towards_last_year(quantiles: np.ndarray, values: np.ndarray, observed: np.ndarray, share: float, levels: tuple[float, ...]) -> np.ndarray:
+    """`quantiles` [B, Q, H, C] scaled so that their mean moves by `share` of the way to last year's weeks of `values` [B, 104, C].
+
+    A week not `observed` last year counts as it was the year before; without that, or with a mean of zero, nothing moves.
+    """
+    horizon, mean = quantiles.shape[2], mean_from_quantiles(quantiles, axis=1, levels=levels)
+    latest, before = slice(-52, -52 + horizon), slice(-104, -104 + horizon)
+    year = np.where(observed[:, latest], values[:, latest], values[:, before])
+    known = (observed[:, latest] | observed[:, before]) & (mean > 0)
+    factor = np.divide(np.maximum(year, 0.0), mean, out=np.ones_like(mean), where=known)
+    return quantiles * (1 + share * (factor - 1))[:, None]
+
+# %% ../../nbs/model/20_checkpoint.ipynb #b713d6f7
 def predict_arrays(model: WeeklyModel, values: np.ndarray, observed: np.ndarray | None = None, future: dict | None = None,
                    static: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Forecast the weeks after `values` [series, weeks, channels] (units of sales; `observed` of the same shape).
@@ -328,8 +342,9 @@ def predict_arrays(model: WeeklyModel, values: np.ndarray, observed: np.ndarray 
         quantiles = _run_network(model.network, scaled, observed, static, model.device, model.dtype)
     else:
         quantiles = _unfold(_run_network(model.network, _fold(scaled), _fold(observed), static, model.device, model.dtype), channels)
-    quantiles = np.sort(np.maximum(scaler.inverse(quantiles), 0.0), axis=1)
-    levels = model.quantile_levels
+    quantiles, levels = np.sort(np.maximum(scaler.inverse(quantiles), 0.0), axis=1), model.quantile_levels
+    if share := float(getattr(model.network, "last_year_share", 0.0)):
+        quantiles = _towards_last_year(quantiles, values, observed, share, levels)
     return quantiles, quantiles[:, 0] if len(levels) == 1 else mean_from_quantiles(quantiles, axis=1, levels=levels)
 
 # %% ../../nbs/model/20_checkpoint.ipynb #f8da18f7

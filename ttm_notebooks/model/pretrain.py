@@ -61,7 +61,7 @@ def pinball_loss(quantiles: torch.Tensor, windows: Windows) -> torch.Tensor:
     known = windows.target_observed.float()
     return (loss * known).sum() / known.sum().clamp(min=1)
 
-# %% ../../nbs/model/22_pretrain.ipynb #8328b81f
+# %% ../../nbs/model/22_pretrain.ipynb #18f12bd0
 @dataclass(frozen=True)
 class PretrainConfig:
     """One pre-training run: `batch_size` series of two channels per step, `network` the arguments of `network_config`.
@@ -69,14 +69,14 @@ class PretrainConfig:
     `start_from` is the URI of a checkpoint of the same network to go on from.
     """
 
-    steps: int = 2500
+    steps: int = 6000
     batch_size: int = 128
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     warm_up: float = 0.1
     average_decay: float = 0.995
-    seed: int = 20260102
-    network: dict = field(default_factory=lambda: {"dropout": 0.0})
+    seed: int = 20260103
+    network: dict = field(default_factory=lambda: {"dropout": 0.0, "last_year_share": 0.15})
     start_from: str | None = None
     save_every: int = 50
     device: str = "cpu"
@@ -291,12 +291,13 @@ def _score_table(scores: list[dict]) -> str:
             f"| {r['coverage80']:.2f} | {r['coverage95']:.2f} |" for r in scores]
     return "\n".join([head, *rows])
 
-# %% ../../nbs/model/22_pretrain.ipynb #6528cd02
+# %% ../../nbs/model/22_pretrain.ipynb #1fd0dd81
 def model_card(model: WeeklyModel, config: PretrainConfig, scores: list[dict], held_out: float, notes: str = "") -> str:
     """The text of card.md for a network trained with `config`; `scores` as from `score_model`, `notes` follow their table."""
     shape = model.network.config
     network = (f"patches of {shape.patch_length} weeks, width {shape.d_model}, {shape.num_layers} layers, "
-               f"decoder {shape.decoder_num_layers} layers, missing weeks marked, quantile steps per week")
+               f"decoder {shape.decoder_num_layers} layers, missing weeks marked, quantile steps per week, "
+               f"{float(model.network.last_year_share):.0%} of last year's week mixed in")
     return _CARD.format(context=model.context_length, horizon=model.horizon, parameters=model.parameter_count,
                         megabytes=model.parameter_count * 4 / 1e6, sha=model.weights_hash, network=network, steps=config.steps,
                         series=config.batch_size, windows=config.steps * config.batch_size * 2, rate=config.learning_rate,

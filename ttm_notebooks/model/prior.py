@@ -141,22 +141,33 @@ def _promotion_calendar(calendar: _Calendar, generator: np.random.Generator) -> 
     week = np.minimum((calendar.phase * 365.25 // 7).astype(int), 53)
     return np.take_along_axis(plan.reshape(n, -1), calendar.year * 54 + week, 1).astype(float)
 
-# %% ../../nbs/model/19_prior.ipynb #a55ff422
+# %% ../../nbs/model/19_prior.ipynb #16c676be
 def _alternating_promotions(calendar: _Calendar, generator: np.random.Generator) -> np.ndarray:
-    """0/1 promotions every second to fifth week, some skipped, the rhythm slipping by a week now and then."""
+    """0/1 promotions [n, weeks] every second to fifth week, some skipped, the rhythm slipping by a week now and then."""
     n, weeks = calendar.phase.shape
     period = generator.choice([2, 2, 2, 3, 4, 5], size=(n, 1))
     slips = (generator.random((n, weeks)) < generator.choice([0.0, 0.02, 0.06], size=(n, 1))).cumsum(1)
     skipped = generator.random((n, weeks)) < generator.uniform(0, 0.2, (n, 1))
     return (((np.arange(weeks) + slips + generator.integers(0, 5, (n, 1))) % period == 0) & ~skipped).astype(float)
 
-# %% ../../nbs/model/19_prior.ipynb #03c63be6
+# %% ../../nbs/model/19_prior.ipynb #2302c457
+def _unplanned_promotions(calendar: _Calendar, generator: np.random.Generator) -> np.ndarray:
+    """0/1 promotions [n, weeks] of a Markov chain: how likely after a quiet week, how likely to go on, both the series' own."""
+    n, weeks = calendar.phase.shape
+    start, stay = generator.uniform(0.05, 0.9, n), generator.uniform(0.0, 0.6, n)
+    draws, active = generator.random((weeks, n)), np.zeros((weeks, n), dtype=bool)
+    active[0] = draws[0] < start
+    for week in range(1, weeks):
+        active[week] = draws[week] < np.where(active[week - 1], stay, start)
+    return active.T.astype(float)
+
+# %% ../../nbs/model/19_prior.ipynb #45791cad
 def _promotions(calendar: _Calendar, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Effect of promotions on log units and on log price, both [n, weeks]."""
     n, weeks = calendar.phase.shape
     kind = generator.random((n, 1))
-    active = np.where(kind < 0.4, _promotion_calendar(calendar, generator),
-                      np.where(kind < 0.53, _alternating_promotions(calendar, generator), 0.0))
+    kinds = [_promotion_calendar(calendar, generator), _alternating_promotions(calendar, generator), _unplanned_promotions(calendar, generator)]
+    active = np.select([kind < 0.36, kind < 0.43, kind < 0.55], kinds, 0.0)
     depth = -np.log1p(-_between(0.03, 0.4, n, generator)) * np.exp(generator.normal(0, 0.2, (n, weeks)))
     uplift = active * (depth * generator.uniform(0.5, 4.0, (n, 1)) + generator.uniform(0, 0.3, (n, 1)))
     dip = np.zeros_like(uplift)

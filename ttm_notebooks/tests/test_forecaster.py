@@ -12,7 +12,7 @@ __all__ = ['shops', 'weekly', 'test_a_baseline_comes_back_with_the_same_numbers'
            'test_other_channels_and_horizons_are_refused',
            'test_a_baseline_is_loaded_without_torch_and_a_network_with_it']
 
-# %% ../../nbs/tests/34_test_forecaster.ipynb #e2a8ac1b
+# %% ../../nbs/tests/34_test_forecaster.ipynb #9d3ff4dd
 import json
 import subprocess
 import sys
@@ -27,8 +27,9 @@ from ..core.errors import TTMError, UsageError
 from ..core.files import hash_json
 from ..forecast.backtest import backtest
 from ..forecast.candidates import MSTLETS, AutoTheta, Blend, FineTuned, SeasonalNaive, ZeroShot, line_up
-from ..forecast.forecaster import Forecaster, forecaster_record, uncalibrated
+from ..forecast.forecaster import Forecaster, calibration_record, forecaster_record
 from ..forecast.gate import gate_record, run_policy
+from ..forecast.intervals import calibrated
 from .test_candidates import panel_of, waves
 
 # %% ../../nbs/tests/34_test_forecaster.ipynb #96bd4d86
@@ -65,17 +66,18 @@ def test_a_fine_tuned_network_and_its_blend_come_back_with_the_same_numbers(tmp_
         assert (back.name, back.kind) == (candidate.name, "model") and back.candidate.key == made.candidate.key
         assert np.array_equal(back.predict(panel).quantiles, made.predict(panel).quantiles)
 
-# %% ../../nbs/tests/34_test_forecaster.ipynb #78fc47ea
+# %% ../../nbs/tests/34_test_forecaster.ipynb #bcbaa09a
 def test_evidence_and_vocabulary_travel_with_it(tmp_path):
     panel = shops()
-    policy = run_policy(backtest(panel, line_up()))
+    measured = calibrated(backtest(panel, line_up()))
+    policy = run_policy(measured.result)
     names = {"products": pd.DataFrame({"produto_cat": [1, 2], "product": ["Açúcar", "Café"]}), "regions": pd.DataFrame({"uf_cat": [1], "region": ["SP"]})}
-    made = Forecaster.fit(SeasonalNaive(), panel, gate=gate_record(policy), calibration=uncalibrated(policy.coverage), vocabulary=names)
+    made = Forecaster.fit(SeasonalNaive(), panel, gate=gate_record(policy), calibration=calibration_record(measured.calibrators["SeasonalNaive"], policy.coverage), vocabulary=names)
     back = Forecaster.load(made.save(tmp_path / "forecaster"))
     assert back.gate == made.gate and back.calibration == made.calibration
     assert all(back.vocabulary[name].equals(table) for name, table in names.items())
     told = back.predict(panel, 4).metadata
-    assert told["gate_id"] == made.gate["id"] and 0 <= told["calibration"]["coverage"]["vendas"]["80"] <= 1
+    assert told["gate_id"] == made.gate["id"] and 0 <= told["measured_coverage"]["vendas"]["80"] <= 1
 
 # %% ../../nbs/tests/34_test_forecaster.ipynb #fba33d58
 def test_saving_again_replaces_the_whole_folder(tmp_path):
