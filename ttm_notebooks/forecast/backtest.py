@@ -7,7 +7,7 @@ __all__ = ['STEPS', 'REPORTED_ORIGINS', 'WARM_UP_ORIGINS', 'LEVELS', 'CACHE_FORM
            'INTERVALS', 'SCORE_COLUMNS', 'POLICY', 'Origin', 'plan_origins', 'forecast_levels', 'coherent',
            'BacktestResult', 'forecast_history', 'backtest', 'measure', 'row_groups', 'scores', 'with_policy']
 
-# %% ../../nbs/forecast/33_backtest.ipynb #124ac59a
+# %% ../../nbs/forecast/33_backtest.ipynb #ddf42d86
 import io
 import json
 import re
@@ -29,7 +29,9 @@ from ..core.metrics import (QUANTILE_COLUMNS, QUANTILE_LEVELS, bias, bootstrap_i
 from ..data.panel import Panel, aggregate
 from ..data.segments import abc_xyz
 from .candidates import Blend, Candidate, average, worker_pool
-from .engine import KEYS, Forecast, with_totals
+from .cold_start import cold_start
+from .engine import KEYS, Forecast
+from .hierarchy import PRICED, implied_price_bounds, reconcile
 
 # %% ../../nbs/forecast/33_backtest.ipynb #96cb3793
 STEPS = ((26, 104), (13, 52), (4, 26))  # weeks between origins, weeks known at the first reported one
@@ -71,10 +73,11 @@ def forecast_levels(candidate: Candidate, panel: Panel, horizon: int = 26, level
     """Raw forecasts of a fitted candidate for `panel` and its sums, one for each of `levels`, not yet coherent."""
     return {level: candidate.predict(_at_level(panel, level), horizon, pool=pool) for level in levels}
 
-# %% ../../nbs/forecast/33_backtest.ipynb #b6bc5ef0
-def coherent(raw: dict[str, Forecast]) -> dict[str, Forecast]:
-    """Forecasts whose means add up to the cent: rounded series, totals moved onto their sums."""
-    return with_totals(raw["series"], {level: part for level, part in raw.items() if level != "series"})
+# %% ../../nbs/forecast/33_backtest.ipynb #94392377
+def coherent(raw: dict[str, Forecast], panel: Panel) -> dict[str, Forecast]:
+    """`raw` forecasts of `panel` as they are published: see above; means of all levels add up to the cent."""
+    bounds = implied_price_bounds(panel) if set(PRICED) <= set(panel.channels) else None
+    return reconcile({**raw, "series": cold_start(panel, raw["series"])}, bounds=bounds)
 
 # %% ../../nbs/forecast/33_backtest.ipynb #544d1b33
 CACHE_FORMAT = 1
@@ -237,7 +240,7 @@ def _check(panel: Panel, candidates: Sequence[Candidate], horizon: int, origins:
         if not (1 <= origin.position < panel.n_weeks and 1 <= origin.steps <= min(horizon, panel.n_weeks - origin.position)):
             raise UsageError(f"{origin} with horizon {horizon}", f"weeks inside the panel's {panel.n_weeks}", "use plan_origins")
 
-# %% ../../nbs/forecast/33_backtest.ipynb #5c84dc51
+# %% ../../nbs/forecast/33_backtest.ipynb #22739558
 def backtest(panel: Panel, candidates: Sequence[Candidate], horizon: int = 26, origins: Sequence[Origin] | None = None,
              cache: str | Path | None = None, jobs: int = 1, progress: bool = False) -> BacktestResult:
     """Forecast with every candidate at every origin (default: `plan_origins`), each seeing only the weeks before it.
@@ -251,13 +254,13 @@ def backtest(panel: Panel, candidates: Sequence[Candidate], horizon: int = 26, o
     forecasts = {}
     with worker_pool(jobs if origins else 1) as pool, tqdm(total=len(simple) * len(origins), desc="backtest", disable=not progress) as bar:
         for origin in origins:
-            before, known = panel.slice(end=origin.position), {}
+            before, known = panel.slice(end=origin.position, plan_weeks=horizon), {}
             for candidate in simple:
                 bar.set_postfix_str(f"{candidate.name} before {before.weeks[-1] + 7}")
                 known[candidate.key] = _compute(candidate, before, horizon, cache, pool)
                 bar.update()
             for candidate in candidates:
-                forecasts[candidate.name, origin.position] = coherent(_raw(candidate, known))
+                forecasts[candidate.name, origin.position] = coherent(_raw(candidate, known), before)
     return BacktestResult(panel, horizon, tuple(origins), {one.name: one.kind for one in candidates}, forecasts)
 
 # %% ../../nbs/forecast/33_backtest.ipynb #58f9de9f

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['KEYS', 'RAW_QUANTILES', 'SHORT_WEEKS', 'STALE_WEEKS', 'Forecast', 'forecast_frame', 'forecast_from_frame', 'select',
-           'ArrayModel', 'forecast', 'rounded', 'summed_mean', 'recenter', 'with_totals', 'combine']
+           'ArrayModel', 'forecast', 'rounded', 'summed_mean', 'combine']
 
 # %% ../../nbs/forecast/30_engine.ipynb #97d9f34a
 from collections.abc import Mapping, Sequence
@@ -335,34 +335,12 @@ def summed_mean(series_forecast: Forecast, groups: pd.DataFrame) -> np.ndarray:
     np.add.at(total, _members(series_forecast.series, groups), _cents(series_forecast.mean))
     return total / 100
 
-# %% ../../nbs/forecast/30_engine.ipynb #73076255
-def recenter(forecast: Forecast, mean: np.ndarray) -> Forecast:
-    """`forecast` moved onto `mean` [N, H, C]: each quantile keeps its distance to the mean, cut at zero."""
-    if mean.shape != forecast.mean.shape:
-        raise TTMError(f"means of shape {mean.shape}", f"the forecast's {forecast.mean.shape}")
-    moved = np.maximum(forecast.quantiles + (mean - forecast.mean)[:, None], 0.0)
-    return replace(forecast, quantiles=moved, mean=mean)
-
-# %% ../../nbs/forecast/30_engine.ipynb #299fc6d4
+# %% ../../nbs/forecast/30_engine.ipynb #e2943923
 def _same_grid(series_forecast: Forecast, level: str, aggregate: Forecast) -> None:
     """Raise TTMError unless both forecasts cover the same weeks and channels."""
     if not np.array_equal(series_forecast.weeks, aggregate.weeks) or series_forecast.channels != aggregate.channels:
         raise TTMError(f"the {level} forecast covers {aggregate.weeks[0]}..{aggregate.weeks[-1]} {aggregate.channels}",
                        f"{series_forecast.weeks[0]}..{series_forecast.weeks[-1]} {series_forecast.channels}")
-
-# %% ../../nbs/forecast/30_engine.ipynb #5eb48b7f
-def with_totals(series_forecast: Forecast, aggregate_forecasts: Mapping[str, Forecast]) -> dict[str, Forecast]:
-    """All levels, coherent: "series" with rounded means, and each aggregate moved onto the sum of its series' means.
-
-    `aggregate_forecasts` maps "region", "product" or "total" to forecasts of the aggregated panels (codes 0 = summed
-    over). Raises TTMError when weeks, channels or members don't match.
-    """
-    for level, aggregate in aggregate_forecasts.items():
-        _same_grid(series_forecast, level, aggregate)
-    base = rounded(series_forecast)
-    moved = {level: recenter(aggregate, summed_mean(base, aggregate.series))
-             for level, aggregate in aggregate_forecasts.items()}
-    return {"series": base, **moved}
 
 # %% ../../nbs/forecast/30_engine.ipynb #06dd349e
 def combine(forecasts: Mapping[str, Forecast]) -> pd.DataFrame:

@@ -6,7 +6,7 @@
 __all__ = ['BASELINES', 'SCALER', 'AGGREGATES', 'FORMAT', 'calibration_record', 'Forecaster', 'predict_levels', 'save_forecaster',
            'forecaster_record', 'load_forecaster']
 
-# %% ../../nbs/forecast/34_forecaster.ipynb #aeff7b51
+# %% ../../nbs/forecast/34_forecaster.ipynb #876c8254
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -19,12 +19,13 @@ import pandas as pd
 from ..core.errors import TTMError, UsageError
 from ..core.files import atomic_write, hash_file, hash_json, staged_folder
 from ..data.panel import Panel, aggregate
+from .backtest import coherent
 from .candidates import MSTLETS, AutoTheta, Blend, Candidate, SeasonalNaive, ZeroShot
-from .engine import Forecast, with_totals
+from .engine import Forecast
 from .intervals import UNCALIBRATED, Calibrator, groups_of
-from .planned import PlanEffects, WithPlans
+from .planned import WithPlans, from_plans_record, plans_record
 
-# %% ../../nbs/forecast/34_forecaster.ipynb #1518295b
+# %% ../../nbs/forecast/34_forecaster.ipynb #99e37a9d
 BASELINES = {baseline.name: baseline for baseline in (SeasonalNaive, MSTLETS, AutoTheta)}
 
 
@@ -32,9 +33,8 @@ def _write_candidate(candidate: Candidate, folder: Path, place: str = "weights")
     """Describe a fitted candidate; networks are saved under `folder`/`place`. Raises UsageError for other kinds."""
     if isinstance(candidate, Blend):
         return {"blend": [_write_candidate(part, folder, f"{place}-{number}") for number, part in enumerate(candidate.parts)]}
-    if isinstance(candidate, WithPlans) and candidate.effects is not None:
-        told = {"covariates": candidate.covariates, "fallback": candidate.fallback, "lagged": candidate.lagged, "by_region": candidate.by_region}
-        return {"plans": told, "effects": candidate.effects.to_dict(), "inner": _write_candidate(candidate.inner, folder, place)}
+    if isinstance(candidate, WithPlans):
+        return {"plans": plans_record(candidate), "inner": _write_candidate(candidate.inner, folder, place)}
     if candidate.name in BASELINES and candidate.kind == "baseline":
         return {"baseline": candidate.name}
     if not isinstance(candidate, ZeroShot):
@@ -44,13 +44,13 @@ def _write_candidate(candidate: Candidate, folder: Path, place: str = "weights")
     return {"network": candidate.name, "folder": place, "weights_hash": candidate.model.weights_hash,
             "uri": str(candidate.model.uri), "facts": candidate.facts}
 
-# %% ../../nbs/forecast/34_forecaster.ipynb #567a5a7b
+# %% ../../nbs/forecast/34_forecaster.ipynb #f1cc4823
 def _read_candidate(told: dict[str, Any], folder: Path, device: str, dtype: str) -> Candidate:
     """The candidate behind a description; torch is imported only where it names a network."""
     if "blend" in told:
         return Blend(tuple(_read_candidate(part, folder, device, dtype) for part in told["blend"]))
     if "plans" in told:
-        return WithPlans(_read_candidate(told["inner"], folder, device, dtype), **told["plans"], effects=PlanEffects.from_dict(told["effects"]))
+        return from_plans_record(told["plans"], _read_candidate(told["inner"], folder, device, dtype))
     if "baseline" in told:
         return BASELINES[told["baseline"]]()
     from ttm_notebooks.model.checkpoint import load_model
@@ -138,7 +138,7 @@ def _provenance(forecaster: Forecaster) -> dict[str, Any]:
             "gate_reason": final.get("reason"), "measured_coverage": forecaster.calibration["coverage"],
             "trained_on": forecaster.data_fingerprint, "trained_until": forecaster.last_week}
 
-# %% ../../nbs/forecast/34_forecaster.ipynb #44b15cd3
+# %% ../../nbs/forecast/34_forecaster.ipynb #05f70e39
 def _calibrated(forecaster: Forecaster, panel: Panel, level: str, part: Forecast) -> Forecast:
     """`part` with the calibrated quantiles of its level; `panel` is that of the series."""
     known = forecaster.calibration["levels"]
@@ -147,9 +147,10 @@ def _calibrated(forecaster: Forecaster, panel: Panel, level: str, part: Forecast
         return replace(part, metadata=part.metadata | {"calibration": {"state": UNCALIBRATED, "reason": "no calibrator was fitted"}})
     groups = groups_of(panel, level) if level == "series" else None
     made = Calibrator.from_dict(known[source]).apply(part, groups)
-    return made if source == level else replace(made, metadata=made.metadata | {"calibration": made.metadata.get("calibration", {}) | {"borrowed_from": source}})
+    told = made.metadata["calibration"] | ({} if source == level else {"borrowed_from": source})
+    return replace(made, metadata=made.metadata | {"calibration": told})
 
-# %% ../../nbs/forecast/34_forecaster.ipynb #2319ad58
+# %% ../../nbs/forecast/34_forecaster.ipynb #31d1848e
 def predict_levels(forecaster: Forecaster, panel: Panel, horizon: int = 26, levels: Sequence[str] = AGGREGATES,
                    intervals: bool = True, pool: Executor | None = None) -> dict[str, Forecast]:
     """Coherent forecasts of "series" and of each of `levels`; `pool` spreads slow baselines over processes.
@@ -161,9 +162,10 @@ def predict_levels(forecaster: Forecaster, panel: Panel, horizon: int = 26, leve
                          "fit a forecaster on these channels: the gate's evidence does not speak for others")
     raw = {level: forecaster.candidate.predict(panel if level == "series" else aggregate(panel, level), horizon, intervals, pool)
            for level in ("series", *levels)}
-    moved = with_totals(raw["series"], {level: raw[level] for level in levels})
-    return {level: replace(part, metadata=part.metadata | _provenance(forecaster))
-            for level, part in ((level, _calibrated(forecaster, panel, level, part) if intervals else part) for level, part in moved.items())}
+    levels_told = coherent(raw, panel)
+    if intervals:
+        levels_told = {level: _calibrated(forecaster, panel, level, part) for level, part in levels_told.items()}
+    return {level: replace(part, metadata=part.metadata | _provenance(forecaster)) for level, part in levels_told.items()}
 
 # %% ../../nbs/forecast/34_forecaster.ipynb #3a39c4e0
 FORMAT = 2

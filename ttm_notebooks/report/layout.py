@@ -147,9 +147,9 @@ def won_by_baseline(results: Results) -> bool:
         return final["kind"] == "baseline"
     return bool(final.get("baseline", set(str(final.get("model", "")).split("+")) <= set(BASELINES)))
 
-# %% ../../nbs/report/40_layout.ipynb #379b197c
+# %% ../../nbs/report/40_layout.ipynb #1e31dc2d
 def warnings(results: Results, words: Words) -> list[tuple[str, str]]:
-    """Marks of a page as (kind, sentence): accepted or failed quality, a baseline that won, no backtest."""
+    """Marks of a page as (kind, sentence): accepted or failed quality, a baseline that won, no backtest, plans nobody gave."""
     found = []
     if results.run.accepted_quality:
         rules = ", ".join(rule_name(words, str(rule).split(":")[0]) for rule in results.run.accepted_quality)
@@ -160,6 +160,8 @@ def warnings(results: Results, words: Words) -> list[tuple[str, str]]:
         found.append(("warn", words("baseline_won", model=model_name(words, results.gate["final"]["model"]))))
     if results.policy.empty:
         found.append(("warn", words("never_tested")))
+    if (plans := results.dataset.get("plans")) and plans["assumed_weeks"]:
+        found.append(("warn", words("plans_assumed", names=", ".join(plans["assumed_weeks"]), how=words(f"plans_{plans['fallback']}"))))
     return found
 
 # %% ../../nbs/report/40_layout.ipynb #1c492501

@@ -102,7 +102,7 @@ TABLE_LABELS = {
     "traceback": ("Detalhes para quem vai corrigir", "Details for whoever will mend it"),
 }
 
-# %% ../../nbs/report/39_words.ipynb #473e54c5
+# %% ../../nbs/report/39_words.ipynb #cc07544b
 QUALITY = {
     "completeness": ("completude", "completeness"),
     "consistency": ("consistência", "consistency"),
@@ -117,6 +117,12 @@ QUALITY = {
     "short_history": ("histórico curto", "short history"),
     "stale_history": ("histórico parou", "history has stopped"),
     "fallback_rule": ("regra de reserva", "fallback rule"),
+    "cold_start": ("produto novo, previsto a partir de semelhantes", "new product, forecast from similar ones"),
+    "cold_start_impossible": ("produto novo sem semelhantes", "new product without similar ones"),
+    "price_held": ("preço implícito corrigido", "implied price corrected"),
+    "plan_assumed": ("planos supostos", "assumed plans"),
+    "plan_beyond_history": ("plano além do já visto", "plan beyond what was seen"),
+    "plan_effect_of_others": ("efeito do plano emprestado de outros", "effect of the plan taken from others"),
     "dataset": ("conjunto todo", "whole data set"),
     "region": ("{region_word}", "{region_word}"),
     "product": ("{product_word}", "{product_word}"),
@@ -128,6 +134,10 @@ QUALITY = {
                    "{count} checks by {region_word} or {product_word} did not pass; the total still stands."),
     "red_says": ("O conjunto de dados não cumpriu: {rules}. Leia tudo abaixo com reserva.",
                  "The data set failed: {rules}. Read everything below with reserve."),
+    "plans_assumed": ("Ninguém informou os planos das próximas semanas ({names}): a previsão supõe {how}.",
+                      "Nobody gave the plans of the coming weeks ({names}): the forecast assumes {how}."),
+    "plans_last_year": ("os do ano passado", "those of last year"), "plans_typical": ("semanas típicas", "typical weeks"),
+    "plans_others": ("os das outras séries da região", "those of the region's other series"),
     "accepted": ("Dados com qualidade reprovada, aceitos por decisão expressa: {rules}. Estes números podem estar errados.",
                  "Data that failed quality and were accepted on purpose: {rules}. These numbers may be wrong."),
     "stopped": ("A execução parou na qualidade dos dados: não há previsão. Veja abaixo o que falhou.",
@@ -380,9 +390,10 @@ def rule_name(words: Words, code: str) -> str:
     key = {"accuracy": "accuracy_rule"}.get(code, code)
     return words(key) if key in QUALITY else code
 
-# %% ../../nbs/report/39_words.ipynb #68844f1e
+# %% ../../nbs/report/39_words.ipynb #eb0f324e
 def model_name(words: Words, model: str) -> str:
     """A model as a planner would say it, with its technical name; a blend names its parts, an unknown one stays as it is."""
     place = LANGUAGES.index(words.lang)
     said = [next((text[place] for name, text in MODELS.items() if part.startswith(name)), "") for part in str(model).split("+")]
-    return f"{' + '.join(said)} ({model})" if all(said) else str(model)
+    plans = ("com os planos", "with the plans")[place] if "(plans)" in str(model) else ""
+    return " ".join(filter(None, [" + ".join(said), plans, f"({model})"])) if all(said) else str(model)

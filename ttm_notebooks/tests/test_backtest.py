@@ -207,11 +207,11 @@ def test_totals_of_every_candidate_add_up_to_the_cent():
         cents = [np.rint(part.mean.sum(axis=0) * 100).astype(np.int64) for part in levels.values()]
         assert all(np.array_equal(cents[0], other) for other in cents), (model, position)
 
-# %% ../../nbs/tests/33_test_backtest.ipynb #a003b98d
+# %% ../../nbs/tests/33_test_backtest.ipynb #e20902f6
 def test_a_blend_from_parts_equals_the_blend_computed_at_once():
     origin, blend = reference().origins[3], CANDIDATES[2]
     before = panel_of(DATA).slice(end=origin.position)
-    direct = coherent(forecast_levels(blend.fit(before), before))
+    direct = coherent(forecast_levels(blend.fit(before), before), before)
     for level in LEVELS:
         assert np.array_equal(direct[level].mean, reference().forecasts[blend.name, origin.position][level].mean)
 

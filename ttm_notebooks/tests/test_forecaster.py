@@ -87,7 +87,7 @@ def test_saving_again_replaces_the_whole_folder(tmp_path):
     assert sorted(path.name for path in home.rglob("*")) == ["forecaster.json", "gate.json"] and Forecaster.load(home).name == "SeasonalNaive"
     assert [path.name for path in tmp_path.iterdir()] == ["forecaster"]
 
-# %% ../../nbs/tests/34_test_forecaster.ipynb #eb5e7d68
+# %% ../../nbs/tests/34_test_forecaster.ipynb #c776f91e
 def edit(home: Path, **changes: object) -> None:
     """Change fields of forecaster.json, leaving its id as it is."""
     record = json.loads((home / "forecaster.json").read_text())
@@ -99,7 +99,7 @@ def edit(home: Path, **changes: object) -> None:
     (lambda home: (home / "weights" / "model.safetensors").write_bytes(b"x"), "weights/model.safetensors"),
     (lambda home: (home / "weights" / "extra.bin").write_bytes(b"x"), "weights/extra.bin"),
     (lambda home: edit(home, run_id="another"), "forecaster.json"),
-    (lambda home: edit(home, format=2), "format 2"),
+    (lambda home: edit(home, format=1), "format 1"),
     (lambda home: (home / "forecaster.json").write_text("[]"), "holds no forecaster"),
     (lambda home: (home / "forecaster.json").unlink(), "holds no forecaster")],
     ids=["missing", "weights", "added", "edited", "format", "not a record", "no main file"])
