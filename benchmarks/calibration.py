@@ -41,7 +41,7 @@ def arguments() -> argparse.Namespace:
 def measure(panel: Panel, name: str, horizon: int, known: int, options: argparse.Namespace) -> pd.DataFrame:
     """The table of one set; `known` weeks must lie before the earliest origin."""
     model = load_model(options.model)
-    naive, theta, tuned = SeasonalNaive(), AutoTheta(), FineTuned(model, "bias", options={"steps": options.steps})
+    naive, theta, tuned = SeasonalNaive(), AutoTheta(), FineTuned(model, options={"steps": options.steps})
     candidates = [naive, ZeroShot(model), tuned, Blend((naive, theta, tuned))]
     started, cache = time.perf_counter(), options.cache / name
     result = backtest(panel, candidates, horizon, cache=cache, jobs=options.jobs)

@@ -331,7 +331,7 @@ def draw(table: pd.DataFrame, out: Path) -> None:
                             color=table["kind"].map({"peer": "#5d6d7e", "ours": "#c0392b", "ours with plans": "#1a7a4c"}))
     for name, picture in {"wape": draw_wape, "coverage": draw_coverage, "cost": draw_cost}.items():
         figure = picture(plt, labelled)
-        figure.savefig(out / f"leaderboard_{name}.png", dpi=100, metadata={"Software": None})
+        figure.savefig(out / f"leaderboard_{name}.png", dpi=85, metadata={"Software": None})
         plt.close(figure)
 
 
@@ -350,11 +350,14 @@ def draw_wape(plt, table: pd.DataFrame):
     for axis in axes.flat[len(parts):]:
         axis.axis("off")
     for axis, (title, part) in zip(axes.flat, parts):
-        part = part.sort_values("wape", ascending=False)
+        twins = part["model"].str.endswith(", calibrated") & part["model"].str.removesuffix(", calibrated").isin(part["model"])
+        part = part[~twins].sort_values("wape", ascending=False)
         place = np.arange(len(part))
         axis.hlines(place, part["wape_low"], part["wape_high"], colors=part["color"], alpha=0.5)
         axis.scatter(part["wape"], place, c=part["color"], s=18, zorder=3)
         axis.set(yticks=place, yticklabels=part["label"], title=title, xlabel="WAPE, mean of windows")
+        if part["wape_high"].max() > (far := 3 * part["wape"].median()):
+            axis.set(xlim=(0, far), xlabel="WAPE, mean of windows (cut off at three times the median)")
     figure.suptitle("Error on the same windows: lower is better; bars: bootstrap over windows (90 %)")
     return figure
 
@@ -380,6 +383,7 @@ def draw_cost(plt, table: pd.DataFrame):
     known = table[table["seconds_per_100"].notna() & table["set"].isin([one.name for one in SETS.values() if one.counts])]
     if known.empty:
         known = table[table["seconds_per_100"].notna()]
+    known = known.loc[known.groupby(["set", "channel", "model"])["wape"].idxmin()].assign(label=lambda rows: rows["model"])
     best = known[known["kind"] == "peer"].groupby(["set", "channel"])["wape"].min().rename("best")
     ratio = np.log(known.join(best, on=["set", "channel"]).eval("wape / best"))
     spot = known.assign(ratio=ratio).groupby(["label", "color", "set"])[["ratio", "seconds_per_100"]].mean().groupby(["label", "color"]).mean()
@@ -390,7 +394,7 @@ def draw_cost(plt, table: pd.DataFrame):
         axis.annotate(row.label, (row.seconds_per_100, row.ratio), xytext=(4, 3), textcoords="offset points", color=row.color)
     axis.axhline(1, color="0.6", lw=0.8, ls=":")
     axis.set(xscale="log", xlabel="processor seconds per 100 histories, one thread, learning included", ylabel="WAPE / best peer's (geometric mean)",
-             title="Error against cost")
+             title="Error against cost: sets that count, each peer with its better context")
     axis.margins(x=0.15)
     return figure
 
@@ -400,7 +404,7 @@ def show(table: pd.DataFrame, absent: list[str], summary: pd.DataFrame, seconds:
     shown = ["model", "context", "wape", "mase", "bias", "wql", "coverage80", "coverage95", "width80", "seconds_per_100"]
     for title, part in cells(table):
         print(f"\n{title}: {part['series'].iloc[0]} series, {part['windows'].iloc[0]} windows of {part['horizon'].iloc[0]} weeks")
-        print(part.sort_values("wape")[shown].to_string(index=False, float_format="%.4f"))
+        print(part.sort_values("wape")[shown].to_string(index=False, float_format="%.4g"))
     print(f"\nabsent: {', '.join(absent) or 'none'}\n\nours over the peers', geometric mean\n{summary.to_string(index=False, float_format='%.3f')}")
     if seconds:
         print("\nper 100 histories, now: " + ", ".join(f"{name} {value:.3g} s" for name, value in seconds.items()))

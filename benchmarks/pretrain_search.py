@@ -4,7 +4,8 @@
 keeps its run under `--out`, so a killed search goes on where it stopped. Results: benchmarks/results/pretrain_search.csv.
 
 The column `note` names the prior of the day: 1 the first one; 2 with a temperament per series and heavier tails; 3 more seasonal and
-less wandering (worse on real series, better on its own draws); 4 as 2, with a wider range of temperaments.
+less wandering (worse on real series, better on its own draws); 4 as 2, with a wider range of temperaments; 5 with promotion plans that
+follow the year before; 6 with promotions of no rhythm as well. Priors have different draws: `held_out` compares variants of one prior only.
 """
 import argparse
 import csv
@@ -19,7 +20,8 @@ from ttm_notebooks.model import pretrain as training
 from ttm_notebooks.model.checkpoint import WeeklyMixer
 
 RESULTS = Path(__file__).parent / "results" / "pretrain_search.csv"
-START = {"patch_length": 13, "gate_mode": "softmax", "copy_last_year": True}
+START = {"patch_length": 13, "d_model": 96, "decoder_d_model": 96, "gate_mode": "softmax", "copy_last_year": True}
+BUNDLED = {"patch_length": 26, "gate_mode": "sigmoid"}
 VARIANTS = {  # what each changes against START
     "base: patch 13, width 96, 3+2 layers": {"copy_last_year": False},
     "copies last year": {},
@@ -31,6 +33,12 @@ VARIANTS = {  # what each changes against START
     "width 128": {"d_model": 128, "decoder_d_model": 128},
     "4+2 layers": {"num_layers": 4},
     "self-attention": {"self_attn": True, "self_attn_heads": 4},
+    "patch 26, sigmoid gate, self-attention": BUNDLED | {"self_attn": True, "self_attn_heads": 4},
+    "patch 26, sigmoid gate, 4 register tokens": BUNDLED | {"register_tokens": 4},
+    "patch 26, sigmoid gate, adaptive patching": BUNDLED | {"adaptive_patching_levels": 1},
+    "patch 26, sigmoid gate, width 128": BUNDLED | {"d_model": 128, "decoder_d_model": 128},
+    "patch 26, sigmoid gate, width 64": BUNDLED | {"d_model": 64, "decoder_d_model": 64},
+    "patch 26, sigmoid gate, 4+3 layers": BUNDLED | {"num_layers": 4, "decoder_layers": 3},
     "library's patches and quantile head": {"library": True, "mq_use_decoder_pool": True, "mq_cond_path": "flatten"},
 }
 

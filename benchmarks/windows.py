@@ -1,7 +1,7 @@
 """Candidates and policy on one panel: the part that rossmann.py and hab.py share.
 
-WAPE of each window, from the last backwards, and their mean, as in `ttm_notebooks.forecast.backtest`; the policy's
-row is the error of choosing on earlier windows only and then forecasting.
+WAPE of each window, from the last backwards, and their mean, as in `ttm_notebooks.forecast.backtest`; intervals are calibrated on
+earlier windows (benchmarks/calibration.py shows them before and after); the policy's row is the error of choosing on earlier windows only and then forecasting.
 """
 import argparse
 import os
@@ -14,6 +14,7 @@ from ttm_notebooks.data.panel import Panel
 from ttm_notebooks.forecast.backtest import backtest, plan_origins
 from ttm_notebooks.forecast.candidates import line_up
 from ttm_notebooks.forecast.gate import choice_sentence, policy_sentence, run_policy
+from ttm_notebooks.forecast.intervals import calibrated
 from ttm_notebooks.model.checkpoint import load_model
 
 RESULTS = Path(__file__).parent / "results"
@@ -48,7 +49,7 @@ def measure(panel: Panel, name: str, horizon: int, options: argparse.Namespace) 
     candidates = line_up(model, options.strategy, steps=options.steps)
     origins = plan_origins(panel.n_weeks, horizon)
     started = time.perf_counter()
-    result = backtest(panel, candidates, horizon, origins, options.cache / name, options.jobs, progress=True)
+    result = calibrated(backtest(panel, candidates, horizon, origins, options.cache / name, options.jobs, progress=True)).result
     seconds = time.perf_counter() - started
     policy = run_policy(result)
     rows = summary(policy.scores()).assign(weights=model.weights_hash[:12])

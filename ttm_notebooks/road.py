@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['LANGUAGES', 'Say', 'Settings', 'settings', 'warehouse_of', 'ingest', 'judge', 'broken_rules', 'begin', 'panel_of',
-           'candidates_of', 'measure_past', 'forecaster_of', 'forecasts_of', 'series_table', 'quality_results',
-           'Prepared', 'prepare', 'compute', 'quality_step', 'backtest_step', 'finetune_step', 'forecast_step',
-           'report_step', 'run_road']
+           'candidates_of', 'Measured', 'measure_past', 'forecaster_of', 'forecasts_of', 'series_table', 'plans_used',
+           'quality_results', 'Prepared', 'prepare', 'compute', 'quality_step', 'backtest_step', 'finetune_step',
+           'forecast_step', 'report_step', 'run_road']
 
-# %% ../nbs/80_road.ipynb #ae8a4e87
+# %% ../nbs/80_road.ipynb #2b7b3a31
 import contextlib
 import dataclasses
 import datetime
@@ -21,20 +21,22 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 import ttm_notebooks
-from .core.errors import QualityStop, UsageError
+from .core.errors import DatasetError, QualityStop, UsageError
 from .core.files import hash_file, hash_json, sweep
 from .core.runs import RunRecord, finish_run, load_run, package_versions, save_run, start_run
 from .data.dataset import Dataset, load_dataset
 from .data.warehouse import Snapshot, Warehouse
 from .forecast.results import COLUMNS, Results, save_results
 
-# %% ../nbs/80_road.ipynb #3794cbfb
+# %% ../nbs/80_road.ipynb #af5fc896
 if TYPE_CHECKING:
     from ttm_notebooks.data.panel import Panel
     from ttm_notebooks.data.quality import QualityReport
     from ttm_notebooks.forecast.candidates import Candidate
+    from ttm_notebooks.forecast.engine import Forecast
     from ttm_notebooks.forecast.forecaster import Forecaster
     from ttm_notebooks.forecast.gate import Policy
+    from ttm_notebooks.forecast.intervals import Calibrator
 
 # %% ../nbs/80_road.ipynb #40e3b65d
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +111,7 @@ def warehouse_of(chosen: Settings) -> Warehouse:
     """The data set's warehouse: snapshots of the data and every forecast ever made."""
     return Warehouse(chosen.home / "warehouse")
 
-# %% ../nbs/80_road.ipynb #c6fb7b9d
+# %% ../nbs/80_road.ipynb #dd18ad11
 def ingest(chosen: Settings, say: Say = _silent) -> Snapshot:
     """Fetch, read and judge the sources and publish a snapshot; the same data give the same snapshot."""
     from ttm_notebooks.data.quality import judge_rows
@@ -119,7 +121,7 @@ def ingest(chosen: Settings, say: Say = _silent) -> Snapshot:
     read = read_rows(chosen.dataset, chosen.as_of)
     accepted, doubted = judge_rows(read.rows, chosen.dataset)
     rejected = pa.concat_tables([read.rejected, doubted], promote_options="permissive")
-    snapshot = warehouse_of(chosen).publish(accepted, rejected, chosen.dataset, chosen.as_of, counts=read.counts)
+    snapshot = warehouse_of(chosen).publish(accepted, rejected, chosen.dataset, chosen.as_of, counts=read.counts, plans=read.plans)
     counts = snapshot.meta["counts"]
     say(f"ingested {counts['accepted']:,} rows of {snapshot.meta['series']} series, {counts['rejected']:,} in quarantine, "
         f"{snapshot.meta['weeks']} weeks from {snapshot.meta['first_week']} to {snapshot.meta['last_week']}")
@@ -164,58 +166,93 @@ def begin(chosen: Settings, snapshot: Snapshot) -> RunRecord:
     return dataclasses.replace(record, data_hash=snapshot.id, config_hash=chosen.dataset.config_hash, model_uri=chosen.model,
                                weights_hash=weights, device=chosen.device, dtype="float32")
 
-# %% ../nbs/80_road.ipynb #03223f69
+# %% ../nbs/80_road.ipynb #aa9b4138
+def _with_holidays(chosen: Settings, panel: "Panel") -> "Panel":
+    """`panel` with the public holidays that dataset.yaml asks for, by its regions' subdivisions."""
+    from ttm_notebooks.data.covariates import with_holidays
+
+    asked = chosen.dataset.holidays
+    if asked is None:
+        return panel
+    codes = None
+    if asked.subdivisions is not None:
+        labels = panel.series[["uf_cat", "region"]].drop_duplicates()
+        if unknown := sorted(set(asked.subdivisions) - set(labels["region"])):
+            raise DatasetError(f"holidays: subdivisions for {', '.join(unknown)}, which are no regions", f"some of {', '.join(sorted(labels['region']))}",
+                               "write the regions as the source does")
+        codes = {int(code): asked.subdivisions.get(label) for code, label in labels.itertuples(index=False)}
+    return with_holidays(panel, chosen.horizon, asked.country, codes)
+
+# %% ../nbs/80_road.ipynb #528ba077
 def panel_of(chosen: Settings, snapshot: Snapshot) -> "Panel":
-    """The snapshot's weekly table as arrays, series labelled."""
+    """The snapshot's weekly table as arrays, series labelled, with the plans of the data set and its public holidays."""
     from ttm_notebooks.data.panel import Panel
 
-    return Panel.from_frame(snapshot.weekly(), channels=chosen.dataset.channels, missing="mask").with_labels(snapshot.vocabulary())
+    panel = Panel.from_frame(snapshot.weekly_with_plans(), channels=chosen.dataset.channels, covariates=list(chosen.dataset.planned), missing="mask")
+    return _with_holidays(chosen, panel.with_labels(snapshot.vocabulary()))
 
-# %% ../nbs/80_road.ipynb #19141d88
-def candidates_of(chosen: Settings) -> tuple["Candidate", ...]:
-    """Everything that may become the forecast: baselines, and the network as it is and fine-tuned."""
-    from ttm_notebooks.forecast.candidates import line_up
+# %% ../nbs/80_road.ipynb #23ef0cd2
+def candidates_of(chosen: Settings, panel: "Panel") -> tuple["Candidate", ...]:
+    """Everything that may become the forecast: baselines, the network as it is and fine-tuned, and the same with the panel's plans."""
+    from ttm_notebooks.forecast.candidates import MSTLETS, line_up
+    from ttm_notebooks.forecast.planned import line_up_with_plans
 
     if chosen.model is None:
-        return line_up()
-    from ttm_notebooks.model.checkpoint import load_model
+        plain = line_up()
+    else:
+        from ttm_notebooks.model.checkpoint import load_model
 
-    return line_up(load_model(chosen.model, device=chosen.device), chosen.strategy, seed=chosen.seed, progress=False)
+        plain = line_up(load_model(chosen.model, device=chosen.device), chosen.strategy, seed=chosen.seed, progress=False)
+    if not panel.future:
+        return plain
+    fallback = None if chosen.dataset.plans_missing == "refuse" else chosen.dataset.plans_missing
+    kept = [one for one in plain if not isinstance(one, MSTLETS)]  # the slowest baseline, and no better with plans than the others
+    return (*plain, *line_up_with_plans(kept, tuple(panel.future), fallback=fallback))
 
-# %% ../nbs/80_road.ipynb #f4c8be8f
-def measure_past(chosen: Settings, panel: "Panel", candidates: tuple["Candidate", ...], say: Say = _silent) -> "Policy":
-    """Backtest all candidates and let the gate choose at each origin and for now."""
+# %% ../nbs/80_road.ipynb #c00b771f
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What the past says: the policy, with intervals calibrated at each origin, and `calibrators[model][level]` for now."""
+
+    policy: "Policy"
+    calibrators: dict[str, dict[str, "Calibrator"]]
+
+# %% ../nbs/80_road.ipynb #b3199db2
+def measure_past(chosen: Settings, panel: "Panel", candidates: tuple["Candidate", ...], say: Say = _silent) -> Measured:
+    """Backtest all candidates, calibrate their intervals on what lay before each origin, let the gate choose at each origin and for now."""
     from ttm_notebooks.forecast.backtest import backtest
     from ttm_notebooks.forecast.gate import policy_sentence, run_policy
+    from ttm_notebooks.forecast.intervals import calibrated
 
     cache = chosen.home / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     sweep(cache)
-    result = backtest(panel, candidates, chosen.horizon, cache=cache, jobs=chosen.jobs, progress=True)
-    policy = run_policy(result)
-    say(f"backtest over {len(result.reported)} origins; {policy_sentence(policy, 'en') or 'the history is too short for one'}")
-    return policy
+    made = calibrated(backtest(panel, candidates, chosen.horizon, cache=cache, jobs=chosen.jobs, progress=True))
+    policy = run_policy(made.result)
+    say(f"backtest over {len(made.result.reported)} origins; {policy_sentence(policy, 'en') or 'the history is too short for one'}")
+    return Measured(policy, made.calibrators)
 
-# %% ../nbs/80_road.ipynb #5b6ae968
-def forecaster_of(chosen: Settings, panel: "Panel", candidates: tuple["Candidate", ...], policy: "Policy", record: RunRecord,
+# %% ../nbs/80_road.ipynb #4c4810f4
+def forecaster_of(chosen: Settings, panel: "Panel", candidates: tuple["Candidate", ...], measured: Measured, record: RunRecord,
                   snapshot: Snapshot) -> "Forecaster":
     """The chosen candidate, fitted on the whole panel and saved; a saved one of the same run is used again."""
-    from ttm_notebooks.forecast.forecaster import Forecaster, uncalibrated
+    from ttm_notebooks.forecast.forecaster import Forecaster, calibration_record
     from ttm_notebooks.forecast.gate import gate_record
 
     folder = chosen.folder / "forecaster"
     if folder.is_dir() and (kept := Forecaster.load(folder, device=chosen.device)).run_id == record.run_id:
         return kept
+    policy, labels = measured.policy, snapshot.vocabulary()
     winner = next(candidate for candidate in candidates if candidate.name == policy.final.model)
-    labels = snapshot.vocabulary()
-    made = Forecaster.fit(winner, panel, run_id=record.run_id, gate=gate_record(policy), calibration=uncalibrated(policy.coverage),
+    calibration = calibration_record(measured.calibrators[winner.name], policy.coverage)
+    made = Forecaster.fit(winner, panel, run_id=record.run_id, gate=gate_record(policy), calibration=calibration,
                           vocabulary={"products": labels.products, "regions": labels.regions})
     made.save(folder)
     return made
 
-# %% ../nbs/80_road.ipynb #f50999a6
-def forecasts_of(chosen: Settings, forecaster: "Forecaster", panel: "Panel", record: RunRecord) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The forecast frame of all levels, kept as a vintage, and the series' flags (produto_cat, uf_cat, flags)."""
+# %% ../nbs/80_road.ipynb #953cc162
+def forecasts_of(chosen: Settings, forecaster: "Forecaster", panel: "Panel", record: RunRecord) -> tuple[pd.DataFrame, "Forecast"]:
+    """The forecast frame of all levels, kept as a vintage, and the series' forecast with its flags and metadata."""
     from ttm_notebooks.forecast.engine import combine
 
     levels = forecaster.predict_levels(panel, chosen.horizon)
@@ -224,7 +261,7 @@ def forecasts_of(chosen: Settings, forecaster: "Forecaster", panel: "Panel", rec
     if kept.empty:
         house.append_forecasts(combine(levels), chosen.as_of, record.run_id)
         kept = house.forecasts(chosen.as_of, record.run_id)
-    return kept.drop(columns=["as_of", "run_id"]), levels["series"].series[["produto_cat", "uf_cat", "flags"]]
+    return kept.drop(columns=["as_of", "run_id"]), levels["series"]
 
 # %% ../nbs/80_road.ipynb #b1e0544b
 def series_table(panel: "Panel", report: "QualityReport", flags: pd.DataFrame) -> pd.DataFrame:
@@ -244,6 +281,15 @@ def _dataset_facts(chosen: Settings) -> dict[str, Any]:
     dataset = chosen.dataset
     return {"id": dataset.id, "name": dataset.name, "locale": dataset.locale, "currency": dataset.currency, "channels": list(dataset.channels),
             "product_name": dataset.product_name, "region_name": dataset.region_name, "as_of": chosen.as_of.isoformat(), "note": dataset.note}
+
+# %% ../nbs/80_road.ipynb #775ea922
+def plans_used(metadata: dict[str, Any]) -> dict[str, Any] | None:
+    """Covariates behind a forecast, the fallback, and for how many series-weeks of which it was needed; None without plans."""
+    if "plans" in metadata:
+        told = metadata["plans"]
+        return {"covariates": told["covariates"], "fallback": told["fallback"],
+                "assumed_weeks": {name: count for name, count in told["assumed_weeks"].items() if count}}
+    return next(filter(None, map(plans_used, metadata.get("parts", []))), None)
 
 # %% ../nbs/80_road.ipynb #ec50d9eb
 def _empty(name: str) -> pd.DataFrame:
@@ -300,18 +346,21 @@ def _quality_page(chosen: Settings, results: Results) -> Path:
     run_reports(folder, chosen.folder / "quality", lang=chosen.lang, jobs=1)
     return chosen.folder / "quality" / "quality.html"
 
-# %% ../nbs/80_road.ipynb #00230f0a
+# %% ../nbs/80_road.ipynb #bf84198d
 def compute(chosen: Settings, ready: Prepared, say: Say = _silent) -> Path:
     """Backtest, choose, fit, forecast, and publish the results folder; does nothing when it is there already."""
     folder, record = chosen.folder / "run", ready.record
     if (folder / "run.json").is_file() and load_run(folder / "run.json").run_id == record.run_id:
         say(f"run {record.run_id}: the results are there already")
         return folder
-    panel, candidates = panel_of(chosen, ready.snapshot), candidates_of(chosen)
-    policy = measure_past(chosen, panel, candidates, say)
-    forecaster = forecaster_of(chosen, panel, candidates, policy, record, ready.snapshot)
-    forecasts, flags = forecasts_of(chosen, forecaster, panel, record)
-    results = Results(run=finish_run(dataclasses.replace(record, gate_id=forecaster.gate["id"]), "done"), dataset=_dataset_facts(chosen),
+    panel = panel_of(chosen, ready.snapshot)
+    candidates = candidates_of(chosen, panel)
+    measured = measure_past(chosen, panel, candidates, say)
+    policy, forecaster = measured.policy, forecaster_of(chosen, panel, candidates, measured, record, ready.snapshot)
+    record = dataclasses.replace(record, gate_id=forecaster.gate["id"], calibrator_id=hash_json(forecaster.calibration))
+    forecasts, by_series = forecasts_of(chosen, forecaster, panel, record)
+    flags = by_series.series[["produto_cat", "uf_cat", "flags"]]
+    results = Results(run=finish_run(record, "done"), dataset=_dataset_facts(chosen) | {"plans": plans_used(by_series.metadata)},
                       gate=forecaster.gate, history=ready.snapshot.weekly().dropna(subset=list(chosen.dataset.channels), how="all"),
                       series=series_table(panel, ready.report, flags), forecasts=forecasts, policy=policy.frame(), scores=policy.scores(),
                       quality=ready.report.results, quarantine=ready.snapshot.rejected())
@@ -325,14 +374,15 @@ def quality_step(chosen: Settings, say: Say = _silent) -> Path:
         ready = prepare(chosen, say)
         return _quality_page(chosen, quality_results(chosen, ready.snapshot, ready.report, finish_run(ready.record, "done")))
 
-# %% ../nbs/80_road.ipynb #b14ed5fd
+# %% ../nbs/80_road.ipynb #bdb19499
 def backtest_step(chosen: Settings, say: Say = _silent) -> str:
     """Everything up to the gate; returns its sentences."""
     from ttm_notebooks.forecast.gate import choice_sentence, policy_sentence
 
     with _alone(chosen), _recorded(chosen):
         ready = prepare(chosen, say)
-        policy = measure_past(chosen, panel_of(chosen, ready.snapshot), candidates_of(chosen), say)
+        panel = panel_of(chosen, ready.snapshot)
+        policy = measure_past(chosen, panel, candidates_of(chosen, panel), say).policy
         return f"{choice_sentence(policy.final, 'en')} {policy_sentence(policy, 'en')}".strip()
 
 # %% ../nbs/80_road.ipynb #ea0e3c58

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Day', 'Text', 'Texts', 'LANGUAGES', 'Words', 'CHANNEL_COLUMNS', 'Delimiter', 'RESERVED_NAMES', 'Sha256', 'Origin',
            'Share', 'Codes', 'Level', 'Part', 'Columns', 'Constant', 'Covariate', 'Join', 'TimeZone', 'Source', 'Fetch',
-           'Simulation', 'Quality', 'Description', 'Dataset', 'did_you_mean', 'load_dataset', 'where']
+           'Simulation', 'Quality', 'Holidays', 'Description', 'Dataset', 'did_you_mean', 'load_dataset', 'where']
 
 # %% ../../nbs/data/10_dataset.ipynb #36ba27ef
 import codecs
@@ -306,7 +306,34 @@ class Quality(Part):
     age_days: Annotated[int, Field(ge=1)] = 7
     outliers: Share = 0.02
 
-# %% ../../nbs/data/10_dataset.ipynb #d6de62ea
+# %% ../../nbs/data/10_dataset.ipynb #1fcf32b9
+def _unknown_calendar(country: str, subdivisions: dict[str, str]) -> str | None:
+    """Why the `holidays` package has no such country, or no such subdivision of it, or None."""
+    import holidays
+
+    known = holidays.list_supported_countries()
+    if country not in known:
+        return f"country {country!r} is not known: write its ISO 3166 code in capitals, such as BR, DE or US"
+    unknown = {label: code for label, code in subdivisions.items() if code not in known[country]}
+    if not unknown:
+        return None
+    shown = ", ".join(f"{code!r} for region {label!r}" for label, code in unknown.items())
+    return f"{country} has no subdivision {shown}: known are {', '.join(known[country]) or 'none, so delete subdivisions'}"
+
+# %% ../../nbs/data/10_dataset.ipynb #4fde1fff
+class Holidays(Part):
+    """Whose public holidays count: a country, and the subdivision of each region label (None: the country's for all)."""
+
+    country: Text
+    subdivisions: dict[Text, Text] | None = None
+
+    @model_validator(mode="after")
+    def _in_the_calendar(self) -> "Holidays":
+        if problem := _unknown_calendar(self.country, self.subdivisions or {}):
+            raise ValueError(problem)
+        return self
+
+# %% ../../nbs/data/10_dataset.ipynb #5c13b972
 Codes = dict[Text, Annotated[int, Field(ge=1)]]
 Level = Literal["region", "product", "category", "total"]
 
@@ -331,7 +358,10 @@ class Description(Part):
     duplicates: Literal["reject", "sum"] = "reject"
     earliest: Day = datetime.date(1980, 1, 1)
     quality: Quality = Quality()
+    holidays: Holidays | None = None
+    plans_missing: Literal["refuse", "others", "last_year", "typical"] = "refuse"
     fetch: Origin | None = None
+
     @model_validator(mode="after")
     def _consistent(self) -> "Description":
         object.__setattr__(self, "currency", self.currency or _home_currency(self.locale))
@@ -348,7 +378,7 @@ def _home_currency(locale: str) -> str:
         raise ValueError(f"locale {locale!r} names no country: add currency, for example currency: EUR")
     return found[0]
 
-# %% ../../nbs/data/10_dataset.ipynb #a3fd10f5
+# %% ../../nbs/data/10_dataset.ipynb #dcce0839
 def _dataset_problems(dataset: Description) -> list[str]:
     """Contradictions between parts of the description, as sentences."""
     problems = []
@@ -358,6 +388,8 @@ def _dataset_problems(dataset: Description) -> list[str]:
         problems.append(f"earliest ({dataset.earliest}) is not before as_of ({dataset.as_of})")
     if "category" in dataset.hierarchy and not any(s.columns.category or s.constant.category for s in dataset.sources):
         problems.append("hierarchy names category, but no source maps it")
+    if "plans_missing" in dataset.model_fields_set and not any(source.covariates for source in dataset.sources):
+        problems.append("plans_missing has no meaning without covariates: delete it, or map a planned column under covariates")
     ways: dict[str, set[str]] = {}
     for source in dataset.sources:
         for name, covariate in source.covariates.items():
@@ -365,7 +397,7 @@ def _dataset_problems(dataset: Description) -> list[str]:
     problems += [f"covariate {name!r} is aggregated differently by two sources" for name, way in ways.items() if len(way) > 1]
     return problems
 
-# %% ../../nbs/data/10_dataset.ipynb #49a2a2e9
+# %% ../../nbs/data/10_dataset.ipynb #ad2b75f8
 class Dataset(Description):
     """One company's data: its description and the folder it was read from."""
 
@@ -392,6 +424,11 @@ class Dataset(Description):
     def covariates(self) -> dict[str, Covariate]:
         """Planned covariates by name, over all sources, in the order of the file."""
         return {name: item for source in self.sources for name, item in source.covariates.items()}
+
+    @property
+    def planned(self) -> tuple[str, ...]:
+        """Names of the planned covariates: all of them, as a realised value can't be mapped."""
+        return tuple(self.covariates)
 
     @property
     def config_hash(self) -> str:
@@ -464,9 +501,9 @@ def did_you_mean(word: object, allowed: list[str]) -> str:
     near = difflib.get_close_matches(str(word).lower(), list(lower), n=1, cutoff=0.6)
     return f"; did you mean {lower[near[0]]!r}?" if near else ""
 
-# %% ../../nbs/data/10_dataset.ipynb #13cbf542
+# %% ../../nbs/data/10_dataset.ipynb #0dabbb36
 _PARTS = {"sources": Source, "columns": Columns, "constant": Constant, "covariates": Covariate, "joins": Join,
-          "time_zone": TimeZone, "quality": Quality, "fetch": Fetch, "simulator": Simulation}
+          "time_zone": TimeZone, "quality": Quality, "holidays": Holidays, "fetch": Fetch, "simulator": Simulation}
 
 
 def _allowed_keys(path: tuple) -> list[str]:

@@ -11,7 +11,7 @@ __all__ = ['FULL', 'CONTRADICTIONS', 'load', 'problem', 'test_every_key_is_read'
            'test_all_problems_come_together_in_the_order_of_lines', 'test_a_path_leads_back_to_its_line',
            'test_a_single_source_needs_no_list_and_keeps_its_lines', 'test_hash_of_the_meaning',
            'test_no_tree_ends_in_a_traceback', 'test_no_text_ends_in_a_traceback',
-           'test_the_rossmann_description_loads']
+           'test_without_them_there_is_no_calendar_and_a_missing_plan_stops', 'test_the_rossmann_description_loads']
 
 # %% ../../nbs/tests/10_test_dataset.ipynb #f9a793dd
 import copy
@@ -26,12 +26,13 @@ from hypothesis import strategies as st
 from ..core.errors import DatasetError
 from ..data.dataset import Dataset, load_dataset, where
 
-# %% ../../nbs/tests/10_test_dataset.ipynb #5ec20e9f
+# %% ../../nbs/tests/10_test_dataset.ipynb #9e0e684a
 FULL = {
     "schema_version": 1, "name": "Lojas", "as_of": datetime.date(2025, 6, 2), "note": "n", "locale": "pt-BR", "currency": "BRL",
     "product_name": {"pt-BR": "loja", "en": "store"}, "region_name": "estado", "hierarchy": ["region", "category", "total"],
     "region_codes": {"SP": 1, "GO": 2}, "missing_week": "zero", "missing_day": "missing", "returns": "net", "duplicates": "sum",
-    "earliest": "2001-01-01", "quality": {"missing": 0.1, "negative": 0.01, "age_days": 9, "outliers": 0.05},
+    "earliest": "2001-01-01", "plans_missing": "last_year", "holidays": {"country": "BR", "subdivisions": {"SP": "SP", "Centro": "GO"}},
+    "quality": {"missing": 0.1, "negative": 0.01, "age_days": 9, "outliers": 0.05},
     "sources": [{
         "files": ["a/*.csv", "b.csv"], "format": "csv", "frequency": "weekly", "label": "period_end", "encoding": "cp1252",
         "delimiter": ";", "decimal": ",", "thousands": ".", "empty_numbers": ["-"], "date_format": ["%d/%m/%Y", "%d.%m.%Y"],
@@ -56,7 +57,7 @@ def problem(folder: Path, content: object) -> str:
         load(folder, content)
     return str(caught.value)
 
-# %% ../../nbs/tests/10_test_dataset.ipynb #1e638d26
+# %% ../../nbs/tests/10_test_dataset.ipynb #28efd896
 def test_every_key_is_read(tmp_path):
     dataset = load(tmp_path, FULL)
     source = dataset.sources[0]
@@ -64,6 +65,8 @@ def test_every_key_is_read(tmp_path):
     assert source.files == ("a/*.csv", "b.csv") and source.label == "period_end" and source.time_zone.origin == "UTC"
     assert source.joins[0].delimiter == "\t" and dataset.covariates["promo"].aggregate == "max"
     assert dataset.earliest == datetime.date(2001, 1, 1) and dataset.region_name == {"pt-BR": "estado", "en": "estado"}
+    assert dataset.holidays.country == "BR" and dataset.holidays.subdivisions == {"SP": "SP", "Centro": "GO"}
+    assert dataset.plans_missing == "last_year" and dataset.planned == ("promo",)
     assert dataset.quality.age_days == 9 and dataset.fetch.to == "raw/a.csv"
 
 # %% ../../nbs/tests/10_test_dataset.ipynb #04fc44d2
@@ -72,12 +75,12 @@ def test_a_description_cannot_be_changed(tmp_path):
     with pytest.raises(ValueError):
         dataset.name = "other"
 
-# %% ../../nbs/tests/10_test_dataset.ipynb #d0cd8e4d
+# %% ../../nbs/tests/10_test_dataset.ipynb #26eb8f51
 def places(tree: object, path: tuple = ()) -> list[tuple]:
     """Paths of all keys of `FULL` that are words of the schema (not labels of the data)."""
     found = []
     for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
-        free = path and path[-1] in ("product_name", "region_codes", "covariates", "on")
+        free = path and path[-1] in ("product_name", "region_codes", "covariates", "on", "subdivisions")
         found += [(*path, key)] if isinstance(key, str) and not free else []
         found += places(value, (*path, key))
     return found
@@ -113,7 +116,7 @@ def test_a_wrong_type_is_a_clear_error_or_fits(tmp_path, path, value):
     else:
         assert value == ["x"] or (path, value) == (("region_codes",), {"x": 1}), f"{path} accepted {value!r}"
 
-# %% ../../nbs/tests/10_test_dataset.ipynb #d32db7cf
+# %% ../../nbs/tests/10_test_dataset.ipynb #472596e5
 CONTRADICTIONS = [
     (("sources", 0, "columns", "region"), None, "region is missing"),
     (("sources", 0, "constant"), {"product": "all"}, "product is mapped to a column and given as a constant"),
@@ -133,7 +136,15 @@ CONTRADICTIONS = [
     (("schema_version",), 2, "allowed: 1"), (("quality", "missing"), 5, "less than or equal to 1"),
     (("fetch", "sha256"), "abc", "pattern"), (("fetch", "to"), "../x", "pattern"), (("sources",), [], "at least 1"),
     (("sources", 0, "delimiter"), "::", "a single character"), (("missing_week",), "zeros", "did you mean 'zero'"),
-    (("sources", 0, "joins", 0, "columns"), [], "at least 1")]
+    (("sources", 0, "joins", 0, "columns"), [], "at least 1"),
+    (("holidays", "country"), "Brasil", "country 'Brasil' is not known: write its ISO 3166 code"),
+    (("holidays", "country"), "br", "country 'br' is not known"),
+    (("holidays", "country"), "DE", "DE has no subdivision 'SP' for region 'SP', 'GO' for region 'Centro': known are BB"),
+    (("holidays", "subdivisions"), {"SP": "SP", "Exterior": "EX"}, "BR has no subdivision 'EX' for region 'Exterior': known are AC"),
+    (("holidays", "subdivisions"), {"SP": 35}, 'put it into quotes, "35"'),
+    (("holidays",), "BR", "holidays"), (("plans_missing",), "lastyear", "did you mean 'last_year'"),
+    (("plans_missing",), "zero", "allowed: 'refuse', 'others', 'last_year', 'typical'"),
+    (("sources", 0, "covariates"), {}, "plans_missing has no meaning without covariates")]
 
 
 @pytest.mark.parametrize("path, value, words", [case for case in CONTRADICTIONS if case[2]], ids=lambda item: str(item)[:40])
@@ -225,7 +236,15 @@ def test_no_text_ends_in_a_traceback(tmp_path_factory, text):
     with pytest.raises(DatasetError):
         load_dataset(folder)
 
-# %% ../../nbs/tests/10_test_dataset.ipynb #af5662b8
+# %% ../../nbs/tests/10_test_dataset.ipynb #97bd7ec6
+def test_without_them_there_is_no_calendar_and_a_missing_plan_stops(tmp_path):
+    dataset = load(tmp_path, {key: value for key, value in FULL.items() if key not in ("holidays", "plans_missing")})
+    assert dataset.holidays is None and dataset.plans_missing == "refuse" and dataset.planned == ("promo",)
+    country = load(tmp_path, {**FULL, "holidays": {"country": "NO"}})
+    assert country.holidays.country == "NO" and country.holidays.subdivisions is None
+    assert len({dataset.config_hash, country.config_hash, load(tmp_path, FULL).config_hash}) == 3
+
+# %% ../../nbs/tests/10_test_dataset.ipynb #9c5f649f
 def test_the_rossmann_description_loads():
     folder = next((parent / "data" / "rossmann" for parent in [Path.cwd(), *Path.cwd().parents, *Path(__file__).parents]
                    if (parent / "data" / "rossmann" / "dataset.yaml").is_file()), None) if "__file__" in globals() else None
@@ -233,4 +252,5 @@ def test_the_rossmann_description_loads():
         pytest.skip("the repository's data folder is not beside this installation")
     rossmann = load_dataset(folder)
     assert rossmann.channels == ("faturamento",) and rossmann.as_of == datetime.date(2015, 8, 1)
-    assert rossmann.product_name["en"] == "store" and set(rossmann.covariates) == {"promo", "school_holiday"}
+    assert rossmann.product_name["en"] == "store" and rossmann.planned == ("promo", "school_holiday")
+    assert rossmann.holidays.country == "DE" and len(rossmann.holidays.subdivisions) == 12 and rossmann.plans_missing == "last_year"
