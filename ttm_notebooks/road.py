@@ -217,9 +217,10 @@ class Measured:
     policy: "Policy"
     calibrators: dict[str, dict[str, "Calibrator"]]
 
-# %% ../nbs/80_road.ipynb #b3199db2
+# %% ../nbs/80_road.ipynb #36f576a2
 def measure_past(chosen: Settings, panel: "Panel", candidates: tuple["Candidate", ...], say: Say = _silent) -> Measured:
     """Backtest all candidates, calibrate their intervals on what lay before each origin, let the gate choose at each origin and for now."""
+    from ttm_notebooks.data.covariates import plan_reach
     from ttm_notebooks.forecast.backtest import backtest
     from ttm_notebooks.forecast.gate import policy_sentence, run_policy
     from ttm_notebooks.forecast.intervals import calibrated
@@ -227,7 +228,8 @@ def measure_past(chosen: Settings, panel: "Panel", candidates: tuple["Candidate"
     cache = chosen.home / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     sweep(cache)
-    made = calibrated(backtest(panel, candidates, chosen.horizon, cache=cache, jobs=chosen.jobs, progress=True))
+    result = backtest(panel, candidates, chosen.horizon, cache=cache, jobs=chosen.jobs, progress=True, reach=plan_reach(panel))
+    made = calibrated(result)
     policy = run_policy(made.result)
     say(f"backtest over {len(made.result.reported)} origins; {policy_sentence(policy, 'en') or 'the history is too short for one'}")
     return Measured(policy, made.calibrators)

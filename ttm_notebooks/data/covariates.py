@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['WORKING_DAYS', 'CARNIVAL', 'EASTER', 'HOLIDAY_COLUMNS', 'LEAST_OPEN', 'USUAL_PRICE_WEEKS', 'Fallback', 'FALLBACKS',
            'YEAR', 'planned_names', 'with_plan', 'plan_weeks', 'holiday_plan', 'with_holidays', 'opening_plan',
-           'price_plan', 'Plans', 'require_plans']
+           'price_plan', 'Plans', 'require_plans', 'plan_reach', 'hide_plans']
 
 # %% ../../nbs/data/15_covariates.ipynb #7890de50
 from collections.abc import Iterable, Mapping, Sequence
@@ -226,3 +226,20 @@ def _refuse_gap(panel: Panel, name: str, gap: np.ndarray) -> None:
                        f"{panel.weeks[-1] + 7 * (week + 1)} ({int(gap.sum())} series-weeks without it)",
                        f"a planned value in each of the {gap.shape[1]} weeks after {panel.weeks[-1]}",
                        'add rows with the plan to the source, or say what to assume: fallback="others", "last_year" or "typical"')
+
+# %% ../../nbs/data/15_covariates.ipynb #d505c386
+def plan_reach(panel: Panel) -> dict[str, int]:
+    """For each covariate, how many weeks after the history the median series has a plan without a gap."""
+    ahead = {name: np.asarray(known)[:, panel.n_weeks:] for name, known in panel.future_observed.items()}
+    return {name: int(np.median(np.cumprod(known, axis=1).sum(axis=1))) for name, known in ahead.items()}
+
+# %% ../../nbs/data/15_covariates.ipynb #30102a8f
+def hide_plans(panel: Panel, reach: Mapping[str, int]) -> Panel:
+    """`panel` whose plans end `reach` weeks after its history; covariates that `reach` does not name stay. Raises UsageError for unknown ones."""
+    if unknown := sorted(set(reach) - set(panel.future)):
+        raise UsageError(f"no plan named {', '.join(unknown)}", f"some of {', '.join(panel.future) or 'none'}")
+    plans, known = dict(panel.future), dict(panel.future_observed)
+    for name, weeks in reach.items():
+        seen = np.arange(known[name].shape[1]) < panel.n_weeks + weeks
+        plans[name], known[name] = np.where(seen, plans[name], 0.0), known[name] & seen
+    return replace(panel, future=plans, future_observed=known)

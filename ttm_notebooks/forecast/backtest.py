@@ -7,12 +7,12 @@ __all__ = ['STEPS', 'REPORTED_ORIGINS', 'WARM_UP_ORIGINS', 'LEVELS', 'CACHE_FORM
            'INTERVALS', 'SCORE_COLUMNS', 'POLICY', 'Origin', 'plan_origins', 'forecast_levels', 'coherent',
            'BacktestResult', 'forecast_history', 'backtest', 'measure', 'row_groups', 'scores', 'with_policy']
 
-# %% ../../nbs/forecast/33_backtest.ipynb #ddf42d86
+# %% ../../nbs/forecast/33_backtest.ipynb #ddedbcc3
 import io
 import json
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,6 +26,7 @@ from ..core.errors import UsageError
 from ..core.files import atomic_write, hash_json
 from ..core.metrics import (QUANTILE_COLUMNS, QUANTILE_LEVELS, bias, bootstrap_interval, coverage, interval_width, mase, wape,
                                         weighted_quantile_loss)
+from ..data.covariates import hide_plans
 from ..data.panel import Panel, aggregate
 from ..data.segments import abc_xyz
 from .candidates import Blend, Candidate, average, worker_pool
@@ -240,13 +241,14 @@ def _check(panel: Panel, candidates: Sequence[Candidate], horizon: int, origins:
         if not (1 <= origin.position < panel.n_weeks and 1 <= origin.steps <= min(horizon, panel.n_weeks - origin.position)):
             raise UsageError(f"{origin} with horizon {horizon}", f"weeks inside the panel's {panel.n_weeks}", "use plan_origins")
 
-# %% ../../nbs/forecast/33_backtest.ipynb #22739558
+# %% ../../nbs/forecast/33_backtest.ipynb #706933e2
 def backtest(panel: Panel, candidates: Sequence[Candidate], horizon: int = 26, origins: Sequence[Origin] | None = None,
-             cache: str | Path | None = None, jobs: int = 1, progress: bool = False) -> BacktestResult:
-    """Forecast with every candidate at every origin (default: `plan_origins`), each seeing only the weeks before it.
+             cache: str | Path | None = None, jobs: int = 1, progress: bool = False, reach: Mapping[str, int] | None = None) -> BacktestResult:
+    """Forecast with every candidate at every origin (default: `plan_origins`), each seeing only the weeks before it, and plans.
 
-    `cache` is a folder in which finished parts survive a kill. `jobs` processes serve the slow baselines.
-    Raises UsageError for candidates of one name and for origins outside the panel.
+    `reach` says how many weeks ahead each plan was known at an origin (`covariates.plan_reach` of the panel: as far as today's plans
+    reach); None: all plans were known. `cache` is a folder in which finished parts survive a kill. `jobs` processes serve the slow
+    baselines. Raises UsageError for candidates of one name and for origins outside the panel.
     """
     origins = plan_origins(panel.n_weeks, horizon) if origins is None else sorted(origins)
     _check(panel, candidates, horizon, origins)
@@ -254,7 +256,7 @@ def backtest(panel: Panel, candidates: Sequence[Candidate], horizon: int = 26, o
     forecasts = {}
     with worker_pool(jobs if origins else 1) as pool, tqdm(total=len(simple) * len(origins), desc="backtest", disable=not progress) as bar:
         for origin in origins:
-            before, known = panel.slice(end=origin.position, plan_weeks=horizon), {}
+            before, known = hide_plans(panel.slice(end=origin.position, plan_weeks=horizon), reach or {}), {}
             for candidate in simple:
                 bar.set_postfix_str(f"{candidate.name} before {before.weeks[-1] + 7}")
                 known[candidate.key] = _compute(candidate, before, horizon, cache, pool)

@@ -15,9 +15,11 @@ __all__ = ['KNOWN', 'AHEAD', 'LastYearMean', 'made_up', 'before', 'error', 'test
            'test_nothing_after_the_origin_is_read_but_plans', 'test_units_and_order_do_not_matter',
            'test_an_uncertain_effect_widens_the_interval', 'test_totals_know_the_plans_too',
            'test_unfitted_unplanned_and_unknown_are_refused', 'test_an_assumed_plan_is_said',
-           'test_keys_tell_candidates_apart', 'test_a_blend_is_wrapped_part_by_part']
+           'test_keys_tell_candidates_apart', 'test_a_blend_is_wrapped_part_by_part',
+           'test_a_backtest_sees_plans_only_as_far_as_they_reached',
+           'test_a_backtest_refuses_plans_that_were_not_known_without_a_fallback']
 
-# %% ../../nbs/tests/33_test_planned.ipynb #4b38a3e1
+# %% ../../nbs/tests/33_test_planned.ipynb #cee2dac2
 import json
 from dataclasses import replace
 
@@ -31,6 +33,7 @@ from ..core.errors import DatasetError, UsageError
 from ..core.metrics import wape
 from ..data.covariates import with_plan
 from ..data.panel import Panel, aggregate
+from ..forecast.backtest import Origin, backtest
 from ..forecast.candidates import AutoTheta, Blend, Candidate, SeasonalNaive
 from ..forecast.engine import Forecast
 from ..forecast.planned import WithPlans, from_plans_record, learn_effects, line_up_with_plans, plans_record
@@ -277,3 +280,17 @@ def test_a_blend_is_wrapped_part_by_part():
     assert isinstance(blend, Blend) and all(isinstance(part, WithPlans) for part in blend.parts)
     told = blend.fit_predict(before(made_up(21, n=3)), AHEAD)
     assert told.metadata["candidate"] == "SeasonalNaive (plans)+AutoTheta (plans)"
+
+# %% ../../nbs/tests/33_test_planned.ipynb #bcd81c1b
+def test_a_backtest_sees_plans_only_as_far_as_they_reached():
+    panel = made_up(3, n=6)
+    origin, named = Origin(80, 13), WithPlans(LastYearMean(), ("promo",), fallback="typical")
+    told = {reach: backtest(panel, [named], 13, [origin], reach=reach and {"promo": int(reach)}).forecasts[named.name, 80]["series"].mean for reach in (None, "13", "5")}
+    told["0"] = backtest(panel, [named], 13, [origin], reach={"promo": 0}).forecasts[named.name, 80]["series"].mean
+    assert np.array_equal(told[None], told["13"]) and np.array_equal(told[None][:, :5], told["5"][:, :5])
+    assert not np.allclose(told[None][:, 5:], told["5"][:, 5:]) and not np.allclose(told["5"][:, :5], told["0"][:, :5])
+
+# %% ../../nbs/tests/33_test_planned.ipynb #516225a6
+def test_a_backtest_refuses_plans_that_were_not_known_without_a_fallback():
+    with pytest.raises(DatasetError, match="promo"):
+        backtest(made_up(3, n=6), [WithPlans(LastYearMean(), ("promo",))], 13, [Origin(80, 13)], reach={"promo": 5})
