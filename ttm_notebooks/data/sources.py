@@ -217,7 +217,7 @@ def _csv_options(names: list[str], needed: list[str], delimiter: str, encoding: 
                                                     strings_can_be_null=False,
                                                     column_types=dict.fromkeys(names if whole else chosen, pa.string()))}
 
-# %% ../../nbs/data/11_sources.ipynb #c9a74bb9
+# %% ../../nbs/data/11_sources.ipynb #5e7986bb
 def _csv_blocks(file: Path, source: Source | Join, wanted: dict[str, str]) -> Iterator[_Block]:
     """Stream a CSV: checked encoding, checked header, text columns, numbered rows."""
     scan = _check_encoding(file, source.encoding)
@@ -235,10 +235,11 @@ def _csv_blocks(file: Path, source: Source | Join, wanted: dict[str, str]) -> It
     with pa.input_stream(str(file), compression="detect") as stream:
         following, taken = 1, 0
         for batch in _arrow_errors(file, stream, options):
-            numbers = _survivors(following, len(batch), {row["source_row"] for row in broken})
+            seen = broken[taken:]  # taken once: Arrow reads ahead, so the list grows while a block is being worked on
+            taken += len(seen)
+            numbers = _survivors(following, len(batch), {row["source_row"] for row in broken[:taken]})
             following = int(numbers[-1]) + 1 if len(numbers) else following
-            yield _whole_rows(batch, numbers, broken[taken:], wanted, delimiter, len(names))
-            taken = len(broken)
+            yield _whole_rows(batch, numbers, seen, wanted, delimiter, len(names))
         yield _Block({header: pa.array([], pa.string()) for header in wanted}, np.array([], np.int64), broken[taken:])
 
 # %% ../../nbs/data/11_sources.ipynb #bdf99551

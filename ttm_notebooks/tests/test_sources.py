@@ -12,16 +12,17 @@ __all__ = ['COLUMNS', 'HEADER', 'GOOD', 'ROWS', 'DRESSES', 'BAD_ROWS', 'SPRING',
            'test_all_faults_of_a_row_are_told_at_once', 'test_what_is_judged_later_is_delivered_here',
            'test_unmapped_cells_never_reach_the_quarantine', 'test_an_open_quote_is_reported',
            'test_an_open_quote_in_an_unmapped_column_is_reported', 'test_an_open_quote_longer_than_a_block_is_an_error',
-           'test_row_numbers_hold_across_blocks', 'test_the_future_is_invisible', 'told',
-           'test_plans_arrive_and_amounts_never_do', 'test_no_amount_from_as_of_on_changes_anything_that_is_read',
-           'test_which_rows_are_plans', 'test_without_a_declared_covariate_there_are_no_plans',
-           'test_a_week_that_is_not_over_is_a_plan', 'test_plans_of_joined_regions',
-           'test_of_two_versions_of_a_plan_the_later_value_counts', 'test_orders_of_a_day_are_plans_of_their_own',
-           'test_weekly_labels', 'test_times_become_days_only_by_a_named_conversion',
-           'test_parquet_and_csv_of_the_same_rows_agree', 'test_sources_of_different_shape_become_one_table', 'joined',
-           'test_a_join_neither_drops_nor_multiplies', 'test_a_bad_join_table_is_refused', 'published',
-           'test_fetch_once_then_offline', 'test_a_wrong_package_leaves_nothing_behind',
-           'test_a_file_that_somebody_changed_is_refused', 'Writer', 'valid_row', 'spoil', 'fuzzed', 'check_fuzzed',
+           'test_rows_that_break_while_a_block_is_worked_on_are_kept', 'test_row_numbers_hold_across_blocks',
+           'test_the_future_is_invisible', 'told', 'test_plans_arrive_and_amounts_never_do',
+           'test_no_amount_from_as_of_on_changes_anything_that_is_read', 'test_which_rows_are_plans',
+           'test_without_a_declared_covariate_there_are_no_plans', 'test_a_week_that_is_not_over_is_a_plan',
+           'test_plans_of_joined_regions', 'test_of_two_versions_of_a_plan_the_later_value_counts',
+           'test_orders_of_a_day_are_plans_of_their_own', 'test_weekly_labels',
+           'test_times_become_days_only_by_a_named_conversion', 'test_parquet_and_csv_of_the_same_rows_agree',
+           'test_sources_of_different_shape_become_one_table', 'joined', 'test_a_join_neither_drops_nor_multiplies',
+           'test_a_bad_join_table_is_refused', 'published', 'test_fetch_once_then_offline',
+           'test_a_wrong_package_leaves_nothing_behind', 'test_a_file_that_somebody_changed_is_refused', 'Writer',
+           'valid_row', 'spoil', 'fuzzed', 'check_fuzzed',
            'test_every_valid_row_is_accepted_and_every_invalid_one_rejected',
            'test_any_bytes_give_rows_or_a_clear_error']
 
@@ -245,6 +246,27 @@ def test_an_open_quote_longer_than_a_block_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "_BLOCK_BYTES", 100)
     dataset = company(tmp_path, HEADER + GOOD * 9 + '2025-05-01,1,SP,1,"1\n' + GOOD * 99)
     assert "quotation mark that is never closed" in refused(dataset)
+
+# %% ../../nbs/tests/11_test_sources.ipynb #930b2497
+def test_rows_that_break_while_a_block_is_worked_on_are_kept(tmp_path, monkeypatch):
+    dataset = company(tmp_path, HEADER + (GOOD * 3 + "2025-05-01,1\n") * 60)
+    read, queue, fetch, found = sources._arrow_errors, [], [], []
+
+    def reading_ahead(*arguments):
+        batches = read(*arguments)
+        fetch.append(lambda: queue.append(next(batches, None)))
+        fetch[0]()
+        while (batch := queue.pop(0)) is not None:
+            yield batch
+            if not queue:
+                fetch[0]()
+
+    monkeypatch.setattr(sources, "_BLOCK_BYTES", 200)
+    monkeypatch.setattr(sources, "_arrow_errors", reading_ahead)
+    for block in sources._csv_blocks(next(tmp_path.glob("*.csv")), dataset.sources[0], dict.fromkeys(HEADER.strip().split(","), "somewhere")):
+        fetch[0]()  # Arrow parses the next block in a thread of its own, while this one is worked on
+        found += [row["source_row"] for row in block.broken]
+    assert found == list(range(4, 241, 4))
 
 # %% ../../nbs/tests/11_test_sources.ipynb #ffdc0020
 @settings(max_examples=40, deadline=None)
