@@ -165,12 +165,13 @@ class Plans(NamedTuple):
     panel: Panel
     filled: dict[str, np.ndarray]
 
-# %% ../../nbs/data/15_covariates.ipynb #d8bcbe17
+# %% ../../nbs/data/15_covariates.ipynb #5542ecdd
 def _typical(plan: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Mean of the last 52 known weeks of each row [series]; NaN for a row without any."""
+    """Mean of the last 52 known weeks of each row [series]; for a row without any that of the others, NaN where nobody has one."""
     recent = known & (np.cumsum(known[:, ::-1], axis=1)[:, ::-1] <= YEAR)
     count = recent.sum(axis=1)
-    return np.divide((plan * recent).sum(axis=1), count, out=np.full(len(plan), np.nan), where=count > 0)
+    own = np.divide((plan * recent).sum(axis=1), count, out=np.full(len(plan), np.nan), where=count > 0)
+    return np.where(count > 0, own, own[count > 0].mean()) if count.any() else own
 
 # %% ../../nbs/data/15_covariates.ipynb #466cff1f
 def _of_others(told: np.ndarray, regions: np.ndarray) -> np.ndarray:

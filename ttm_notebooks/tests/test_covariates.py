@@ -10,6 +10,7 @@ __all__ = ['small_panel', 'test_an_undeclared_covariate_is_refused', 'test_decla
            'test_unknown_openings_stay_unknown', 'test_a_plan_survives_the_table_and_back',
            'test_an_unfitting_plan_is_refused', 'test_the_first_gap_is_named',
            'test_a_fallback_fills_what_is_unknown_and_nothing_else', 'test_each_fallback_takes_what_it_says',
+           'test_a_series_that_never_had_a_plan_gets_a_typical_one_of_the_others',
            'test_without_any_plan_even_a_fallback_refuses']
 
 # %% ../../nbs/tests/15_test_covariates.ipynb #d26a0803
@@ -112,7 +113,7 @@ def test_an_unfitting_plan_is_refused(plan):
     with pytest.raises(UsageError, match="plan promo of shape"):
         with_plan(small_panel(), "promo", plan)
 
-# %% ../../nbs/tests/15_test_covariates.ipynb #65ec6732
+# %% ../../nbs/tests/15_test_covariates.ipynb #91273c6c
 def test_the_first_gap_is_named():
     plan = np.ones((4, 64))
     plan[2, 62] = np.nan
@@ -146,6 +147,14 @@ def test_each_fallback_takes_what_it_says():
     panel = with_plan(small_panel(), "promo", plan)
     told = {fallback: require_plans(panel, ["promo"], 4, fallback).panel.future["promo"][0, 60:].tolist() for fallback in FALLBACKS}
     assert told == {"others": [1, 0, 0, 0], "last_year": [1, 0, 0, 0], "typical": [0.25] * 4}
+
+
+@pytest.mark.parametrize("fallback", FALLBACKS)
+def test_a_series_that_never_had_a_plan_gets_a_typical_one_of_the_others(fallback):
+    panel, told = small_panel(), np.r_[np.arange(60) % 4 == 0, np.full(10, np.nan)]
+    plan = np.vstack([np.tile(told, (len(panel.series) - 1, 1)), np.full(70, np.nan)])
+    filled = require_plans(with_plan(panel, "promo", plan), ["promo"], 10, fallback).panel
+    assert np.allclose(filled.future["promo"][-1, 60:], 0.25) and filled.future_observed["promo"][:, 60:].all()
 
 
 def test_without_any_plan_even_a_fallback_refuses():
