@@ -113,7 +113,7 @@ def test_an_unfitting_plan_is_refused(plan):
     with pytest.raises(UsageError, match="plan promo of shape"):
         with_plan(small_panel(), "promo", plan)
 
-# %% ../../nbs/tests/15_test_covariates.ipynb #91273c6c
+# %% ../../nbs/tests/15_test_covariates.ipynb #a6c99f6e
 def test_the_first_gap_is_named():
     plan = np.ones((4, 64))
     plan[2, 62] = np.nan
@@ -148,7 +148,7 @@ def test_each_fallback_takes_what_it_says():
     told = {fallback: require_plans(panel, ["promo"], 4, fallback).panel.future["promo"][0, 60:].tolist() for fallback in FALLBACKS}
     assert told == {"others": [1, 0, 0, 0], "last_year": [1, 0, 0, 0], "typical": [0.25] * 4}
 
-
+# %% ../../nbs/tests/15_test_covariates.ipynb #60823924
 @pytest.mark.parametrize("fallback", FALLBACKS)
 def test_a_series_that_never_had_a_plan_gets_a_typical_one_of_the_others(fallback):
     panel, told = small_panel(), np.r_[np.arange(60) % 4 == 0, np.full(10, np.nan)]
