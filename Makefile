@@ -26,11 +26,11 @@ development: .venv/.development
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$$(sed -n 's/^uv==//p' constraints.txt)
 
 .venv/.installed: .venv/bin/uv settings.ini setup.py constraints.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[desk]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[desk,sources]'
 	touch $@
 
 .venv/.development: .venv/.installed
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[desk,bench,dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[desk,sources,keys,bench,dev]'
 	touch $@
 
 # Style, layers and step: notebooks without outputs, exports as their notebooks say, imports one way, modules that lint.

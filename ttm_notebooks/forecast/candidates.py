@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SEASON_LENGTH', 'IMPUTATION', 'AVERAGE', 'NO_HISTORY', 'FALLBACK_FLAG', 'Rules', 'INTERVAL_LEVELS', 'ENOUGH_ERRORS',
-           'UNKNOWN_VARIATION', 'CHUNK', 'LONGEST_HORIZON', 'impute', 'worker_pool', 'Candidate', 'SeasonalNaive',
-           'MSTLETS', 'AutoTheta', 'ZeroShot', 'FineTuned', 'Blend', 'average', 'line_up']
+           'UNKNOWN_VARIATION', 'CHUNK', 'LONGEST_HORIZON', 'NETWORK_SHAPE', 'impute', 'worker_pool', 'Candidate',
+           'SeasonalNaive', 'MSTLETS', 'AutoTheta', 'ZeroShot', 'FineTuned', 'Blend', 'average', 'line_up']
 
 # %% ../../nbs/forecast/32_candidates.ipynb #44b157e6
 import contextlib
@@ -318,10 +318,10 @@ class FineTuned(Candidate):
         raise UsageError(f"{self.name} has not been fitted", "fit(panel), which returns the fine-tuned network",
                          "call fit_predict(panel), or fit(panel).predict(other)")
 
-# %% ../../nbs/forecast/32_candidates.ipynb #530758bf
+# %% ../../nbs/forecast/32_candidates.ipynb #fa837c4b
 @dataclass(frozen=True)
 class Blend(Candidate):
-    """The plain average of two or more candidates, quantile by quantile."""
+    """The average of two or more candidates; see `average`."""
 
     parts: tuple[Candidate, ...]
 
@@ -341,7 +341,7 @@ class Blend(Candidate):
 
     def identity(self) -> dict[str, Any]:
         """The parts' identities, in order."""
-        return {"blend": [part.identity() for part in self.parts]}
+        return {"blend": [part.identity() for part in self.parts], "network_shape": NETWORK_SHAPE}
 
     def fit(self, panel: Panel) -> "Blend":
         """A blend of the fitted parts."""
@@ -351,13 +351,31 @@ class Blend(Candidate):
         """Average of the parts' forecasts; see `Candidate.predict`."""
         return average([part.predict(panel, horizon, intervals, pool) for part in self.parts], self.name, self.kind)
 
-# %% ../../nbs/forecast/32_candidates.ipynb #462ed4cc
+# %% ../../nbs/forecast/32_candidates.ipynb #0010c6ba
+NETWORK_SHAPE = 0.5
+
+
+def _blended_quantiles(forecasts: list[Forecast]) -> np.ndarray:
+    """Quantiles [N, Q, H, C]: level-wise mean, of which `NETWORK_SHAPE` gives way to the networks' spread around the mean median."""
+    plain = np.mean([part.quantiles for part in forecasts], axis=0)
+    networks = [part.quantiles for part in forecasts if part.metadata["kind"] == "model"]
+    if not networks or not plain.shape[1]:
+        return plain
+    middle = QUANTILE_LEVELS.index(0.5)
+    spread = np.mean([quantiles - quantiles[:, middle:middle + 1] for quantiles in networks], axis=0)
+    own = np.maximum(plain[:, middle:middle + 1] + spread, 0.0)
+    return (1 - NETWORK_SHAPE) * plain + NETWORK_SHAPE * own
+
+# %% ../../nbs/forecast/32_candidates.ipynb #ae17de63
 def average(forecasts: list[Forecast], name: str, kind: str) -> Forecast:
-    """Equal-weight average of aligned `forecasts`, under a new name; the parts' metadata are kept under "parts"."""
+    """Equal-weight average of aligned `forecasts`, under a new name; the parts' metadata are kept under "parts".
+
+    Mean and median are averages; with networks among the parts, the interval leans on theirs (`NETWORK_SHAPE`).
+    """
     flags = [";".join(dict.fromkeys(filter(None, ";".join(codes).split(";"))))
              for codes in zip(*(part.series["flags"] for part in forecasts))]
     shared = {key: forecasts[0].metadata[key] for key in ("data_fingerprint", "last_week", "n_series", "channels", "parameters")}
-    return replace(forecasts[0], quantiles=np.mean([part.quantiles for part in forecasts], axis=0),
+    return replace(forecasts[0], quantiles=_blended_quantiles(forecasts),
                    mean=np.mean([part.mean for part in forecasts], axis=0), series=forecasts[0].series.assign(flags=flags),
                    metadata=shared | {"candidate": name, "kind": kind, "calibration": "average of the parts' quantiles",
                                       "parts": [part.metadata for part in forecasts]})

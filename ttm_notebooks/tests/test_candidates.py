@@ -190,12 +190,16 @@ def test_the_number_of_processes_changes_no_number():
         spread = AutoTheta().predict(panel, 6, pool=pool)
     assert np.array_equal(spread.quantiles, AutoTheta().predict(panel, 6).quantiles)
 
-# %% ../../nbs/tests/32_test_candidates.ipynb #ebedcf96
+# %% ../../nbs/tests/32_test_candidates.ipynb #8f81a45a
 def test_a_blend_is_the_average_of_its_parts():
     panel = panel_of(waves(3, 110))
     parts = (SeasonalNaive(), ZeroShot(LastMean()))
     told, single = Blend(parts).fit_predict(panel, 6), [part.fit_predict(panel, 6) for part in parts]
-    assert np.allclose(told.quantiles, (single[0].quantiles + single[1].quantiles) / 2)
+    plain, middle = (single[0].quantiles + single[1].quantiles) / 2, QUANTILE_LEVELS.index(0.5)
+    spread = single[1].quantiles - single[1].quantiles[:, middle:middle + 1]
+    assert np.allclose(told.quantiles, (plain + np.maximum(plain[:, middle:middle + 1] + spread, 0)) / 2)
+    assert np.array_equal(Blend((SeasonalNaive(), AutoTheta())).fit_predict(panel, 6).quantiles,
+                          (single[0].quantiles + AutoTheta().predict(panel, 6).quantiles) / 2)
     assert np.allclose(told.mean, (single[0].mean + single[1].mean) / 2)
     nested = Blend((Blend(parts), AutoTheta()))
     assert nested.kind == "model" and nested.fit_predict(panel, 6).mean.shape == (3, 6, 1)
