@@ -115,7 +115,8 @@ def warehouse_of(chosen: Settings) -> Warehouse:
 def ingest(chosen: Settings, say: Say = _silent) -> Snapshot:
     """Fetch, read and judge the sources and publish a snapshot; the same data give the same snapshot."""
     from ttm_notebooks.data.quality import judge_rows
-    from ttm_notebooks.data.sources import fetch, read_rows
+    from ttm_notebooks.data.fetch import fetch
+    from ttm_notebooks.data.sources import read_rows
 
     fetch(chosen.dataset)
     read = read_rows(chosen.dataset, chosen.as_of)

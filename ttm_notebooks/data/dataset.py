@@ -238,10 +238,10 @@ class Source(Reading):
             raise ValueError(problem)
         return self
 
-# %% ../../nbs/data/10_dataset.ipynb #0d97c017
+# %% ../../nbs/data/10_dataset.ipynb #d4f89043
 RESERVED_NAMES = frozenset({"source_file", "source_row", "product", "region", "category", "date", "covered_until",
                             "units", "revenue", "order_id", "customer", "changed", "timestamp", "produto_cat", "uf_cat", "dataset",
-                            "record", "fault", "planned_only", "snapshot_id", *CHANNEL_COLUMNS})
+                            "record", "plan", "fault", "fault_column", "fault_value", "raw", "snapshot_id", *CHANNEL_COLUMNS})
 
 # %% ../../nbs/data/10_dataset.ipynb #40c3d4b0
 def _reading_problems(source: Reading) -> list[str]:

@@ -22,7 +22,7 @@ from dateutil.easter import easter
 
 from ..core.errors import DatasetError
 from .panel import QUARTER, Panel, week_numbers
-from .sources import REJECTED_SCHEMA
+from .judging import REJECTED_SCHEMA
 
 if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
@@ -155,7 +155,7 @@ REPEATED = "product, region, date, order_id"  # the "column" of a repeated key
 
 def _raw_json(rows: pa.Table) -> pa.ChunkedArray:
     """Each row as JSON text, without where it came from."""
-    plain = rows.drop_columns(["source_file", "source_row"])
+    plain = rows.drop_columns([name for name in ("source_file", "source_row", "customer", "changed") if name in rows.column_names])
     with duckdb.connect() as connection:
         connection.register("plain", plain)
         return connection.execute("SELECT CAST(to_json(plain) AS VARCHAR) AS raw FROM plain").to_arrow_table()["raw"]

@@ -30,7 +30,7 @@ from ..core.errors import DatasetError
 from ..core.files import atomic_write, hash_file, hash_json, staged_folder, sweep
 from ..core.metrics import QUANTILE_COLUMNS
 from .dataset import CHANNEL_COLUMNS, Dataset
-from .sources import REJECTED_SCHEMA
+from .judging import REJECTED_SCHEMA
 
 # %% ../../nbs/data/12_warehouse.ipynb #12447176
 def _natural(label: str) -> tuple[int, int, str]:

@@ -40,7 +40,7 @@ from ..core.errors import DatasetError
 from ..data.dataset import Dataset, load_dataset
 from ..data.panel import Panel
 from ..data.quality import LARGEST, REPEATED, judge_rows, judge_weekly, judging_schema, outliers
-from ..data.sources import REJECTED_SCHEMA
+from ..data.judging import REJECTED_SCHEMA
 from ..data.warehouse import build_weekly
 
 # %% ../../nbs/tests/13_test_quality.ipynb #d59cb15d

@@ -41,7 +41,8 @@ from ..data.dataset import load_dataset
 from ..data.demand import REGIONS, make_demand, make_plan
 from ..data.quality import judge_rows, judge_weekly
 from ..data.simulator import is_tax_id, make_tax_ids, simulate, write_industria
-from ..data.sources import fetch, read_rows
+from ..data.fetch import fetch
+from ..data.sources import read_rows
 from ..data.warehouse import Warehouse
 
 # %% ../../nbs/tests/17_test_simulator.ipynb #56c2bd18

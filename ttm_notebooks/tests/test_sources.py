@@ -45,9 +45,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ..core.errors import DatasetError
-from ..data import sources
+from ..data import files as reading
 from ..data.dataset import Dataset, load_dataset
-from ..data.sources import REJECTED_SCHEMA, fetch, plan_schema, read_rows, row_schema
+from ..data.fetch import fetch
+from ..data.judging import REJECTED_SCHEMA, plan_schema, row_schema
+from ..data.sources import read_rows
 
 # %% ../../nbs/tests/11_test_sources.ipynb #33a9a0c5
 COLUMNS = {"date": "dia", "product": "sku", "region": "uf", "units": "qtd", "revenue": "valor"}
@@ -88,7 +90,7 @@ def test_the_shape_is_the_promised_one(tmp_path):
     assert read.rows.to_pylist() == [{
         "source_file": "vendas.csv", "source_row": 1, "product": "1", "region": "SP", "category": None,
         "date": datetime.date(2025, 5, 1), "covered_until": datetime.date(2025, 5, 1), "units": 3.0, "revenue": 30.5,
-        "order_id": None, "promo": 3.0}]
+        "order_id": None, "customer": None, "changed": None, "promo": 3.0}]
     assert read.last_day == datetime.date(2025, 5, 1)
     assert read.counts == {"files": 1, "rows": 1, "accepted": 1, "rejected": 0, "later": 0}
 
@@ -241,14 +243,14 @@ def test_an_open_quote_in_an_unmapped_column_is_reported(tmp_path):
 
 
 def test_an_open_quote_longer_than_a_block_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "_BLOCK_BYTES", 100)
+    monkeypatch.setattr(reading, "_BLOCK_BYTES", 100)
     dataset = company(tmp_path, HEADER + GOOD * 9 + '2025-05-01,1,SP,1,"1\n' + GOOD * 99)
     assert "quotation mark that is never closed" in refused(dataset)
 
 # %% ../../nbs/tests/11_test_sources.ipynb #930b2497
 def test_rows_that_break_while_a_block_is_worked_on_are_kept(tmp_path, monkeypatch):
     dataset = company(tmp_path, HEADER + (GOOD * 3 + "2025-05-01,1\n") * 60)
-    read, queue, fetch, found = sources._arrow_errors, [], [], []
+    read, queue, fetch, found = reading._arrow_errors, [], [], []
 
     def reading_ahead(*arguments):
         batches = read(*arguments)
@@ -259,9 +261,9 @@ def test_rows_that_break_while_a_block_is_worked_on_are_kept(tmp_path, monkeypat
             if not queue:
                 fetch[0]()
 
-    monkeypatch.setattr(sources, "_BLOCK_BYTES", 200)
-    monkeypatch.setattr(sources, "_arrow_errors", reading_ahead)
-    for block in sources._csv_blocks(next(tmp_path.glob("*.csv")), dataset.sources[0], dict.fromkeys(HEADER.strip().split(","), "somewhere")):
+    monkeypatch.setattr(reading, "_BLOCK_BYTES", 200)
+    monkeypatch.setattr(reading, "_arrow_errors", reading_ahead)
+    for block in reading._csv_blocks(next(tmp_path.glob("*.csv")), dataset.sources[0], dict.fromkeys(HEADER.strip().split(","), "somewhere")):
         fetch[0]()  # Arrow parses the next block in a thread of its own, while this one is worked on
         found += [row["source_row"] for row in block.broken]
     assert found == list(range(4, 241, 4))
@@ -273,7 +275,7 @@ def test_row_numbers_hold_across_blocks(tmp_path_factory, kinds, size):
     lines = {"good": GOOD.strip(), "short": "2025-05-01,1", "long": GOOD.strip() + ",9", "text": "2025-05-01,1,SP,x,1", "blank": ""}
     dataset = company(tmp_path_factory.getbasetemp() / "blocks", HEADER + "\n".join(lines[kind] for kind in ["good", *kinds]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "_BLOCK_BYTES", size)
+        patch.setattr(reading, "_BLOCK_BYTES", size)
         read = read_rows(dataset)
     expected = [kind for kind in ["good", *kinds] if kind != "blank"]
     assert read.rows.column("source_row").to_pylist() == [row for row, kind in enumerate(expected, 1) if kind == "good"]
