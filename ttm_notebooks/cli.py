@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['EXIT_CODES', 'app', 'Dataset_', 'AsOf', 'Regions', 'Jobs', 'Out', 'Device', 'Lang', 'Accept', 'Model', 'Strategy_',
-           'OUT', 'Strategy', 'run', 'ingest', 'quality', 'backtest', 'finetune', 'forecast', 'report', 'pretrain',
-           'version', 'main']
+           'House', 'OUT', 'Strategy', 'run', 'ingest', 'quality', 'backtest', 'finetune', 'forecast', 'report',
+           'pretrain', 'version', 'main']
 
 # %% ../nbs/90_cli.ipynb #bd10bc84
 import datetime
@@ -49,7 +49,7 @@ class Strategy(enum.StrEnum):
     bias = "bias"
     full = "full"
 
-# %% ../nbs/90_cli.ipynb #c7c8816e
+# %% ../nbs/90_cli.ipynb #fa52df02
 Dataset_ = Annotated[Path, typer.Argument(metavar="DATASET", help="Folder that holds dataset.yaml, for example data/rossmann.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="YYYY-MM-DD", help="Today, as the data shall see it; default from dataset.yaml.")]
 Regions = Annotated[str | None, typer.Option("--regions", metavar="A,B", help="Only these regions' pages; default all.")]
@@ -60,6 +60,8 @@ Lang = Annotated[str | None, typer.Option("--lang", help="pt-BR or en; default f
 Accept = Annotated[bool, typer.Option("--accept-quality", help="Go on although a quality rule is broken; every page says so.")]
 Model = Annotated[str, typer.Option("--model", help="weekly (bundled), a folder, hf://owner/name, or none for the baselines alone.")]
 Strategy_ = Annotated[Strategy, typer.Option("--strategy", help="Which parameters fine-tuning may change.")]
+House = Annotated[str | None, typer.Option("--warehouse", metavar="FILE", help="A DuckDB file or postgresql://user:password@host/database; default "
+                                           "warehouse.duckdb under --out. With TTM_DATA_KEY set, what is written is encrypted.")]
 OUT = Path("reports/output")
 
 # %% ../nbs/90_cli.ipynb #05b07e14
@@ -86,81 +88,87 @@ def _settings(dataset: Path, as_of: str | None, out: Path, **others):
         others["model"] = None
     return settings(dataset, as_of=_as_of(as_of), out=out, **others)
 
-# %% ../nbs/90_cli.ipynb #f20bf359
+# %% ../nbs/90_cli.ipynb #7c85c3f5
 @app.command()
 def run(dataset: Dataset_, as_of: AsOf = None, regions: Regions = None, jobs: Jobs = 2, out: Out = OUT, device: Device = "cpu",
-        lang: Lang = None, accept_quality: Accept = False, model: Model = "weekly", strategy: Strategy_ = Strategy.bias):
+        lang: Lang = None, accept_quality: Accept = False, model: Model = "weekly", strategy: Strategy_ = Strategy.bias,
+        warehouse: House = None):
     """The whole road: ingest, judge, backtest, fine-tune, forecast, report.
 
     Example: ttm run data/rossmann --as-of 2015-08-01 --jobs 2
     """
     from ttm_notebooks.road import run_road
 
-    chosen = _settings(dataset, as_of, out, regions=_regions(regions), jobs=jobs, device=device, lang=lang,
+    chosen = _settings(dataset, as_of, out, warehouse=warehouse, regions=_regions(regions), jobs=jobs, device=device, lang=lang,
                        accept_quality=accept_quality, model=model, strategy=strategy.value)
     index = run_road(chosen, say=_say)
     _say(f"open {index}")
 
-# %% ../nbs/90_cli.ipynb #ea979b95
+# %% ../nbs/90_cli.ipynb #13dad245
 @app.command()
-def ingest(dataset: Dataset_, as_of: AsOf = None, out: Out = OUT):
+def ingest(dataset: Dataset_, as_of: AsOf = None, out: Out = OUT,
+           warehouse: House = None):
     """Read the sources into the warehouse: weekly table and quarantine.
 
-    Example: ttm ingest data/rossmann
+    Example: ttm ingest data/rossmann --warehouse rossmann.duckdb
     """
     from ttm_notebooks.road import ingest as step
 
-    snapshot = step(_settings(dataset, as_of, out), say=_say)
+    snapshot = step(_settings(dataset, as_of, out, warehouse=warehouse), say=_say)
     _say(f"snapshot {snapshot.id}")
 
-# %% ../nbs/90_cli.ipynb #e53a228f
+# %% ../nbs/90_cli.ipynb #4519f68f
 @app.command()
-def quality(dataset: Dataset_, as_of: AsOf = None, out: Out = OUT, lang: Lang = None):
+def quality(dataset: Dataset_, as_of: AsOf = None, out: Out = OUT, lang: Lang = None,
+            warehouse: House = None):
     """Judge the data by the four rules and write the quality page; exit code 3 when the data set fails one.
 
     Example: ttm quality data/rossmann
     """
     from ttm_notebooks.road import quality_step
 
-    _say(f"open {quality_step(_settings(dataset, as_of, out, lang=lang), say=_say)}")
+    _say(f"open {quality_step(_settings(dataset, as_of, out, warehouse=warehouse, lang=lang), say=_say)}")
 
-# %% ../nbs/90_cli.ipynb #492fb0ee
+# %% ../nbs/90_cli.ipynb #a4ce1043
 @app.command()
 def backtest(dataset: Dataset_, as_of: AsOf = None, out: Out = OUT, device: Device = "cpu", model: Model = "weekly",
-             strategy: Strategy_ = Strategy.bias, accept_quality: Accept = False):
+             strategy: Strategy_ = Strategy.bias, accept_quality: Accept = False,
+             warehouse: House = None):
     """Measure model and baselines on past origins and let the gate choose.
 
     Example: ttm backtest data/rossmann
     """
     from ttm_notebooks.road import backtest_step
 
-    chosen = _settings(dataset, as_of, out, device=device, model=model, strategy=strategy.value, accept_quality=accept_quality)
+    chosen = _settings(dataset, as_of, out, warehouse=warehouse, device=device, model=model, strategy=strategy.value, accept_quality=accept_quality)
     _say(backtest_step(chosen, say=_say))
 
-# %% ../nbs/90_cli.ipynb #4b2b9557
+# %% ../nbs/90_cli.ipynb #95dc111b
 @app.command()
 def finetune(dataset: Dataset_, as_of: AsOf = None, out: Out = OUT, device: Device = "cpu", model: Model = "weekly",
-             strategy: Strategy_ = Strategy.bias, accept_quality: Accept = False):
+             strategy: Strategy_ = Strategy.bias, accept_quality: Accept = False,
+             warehouse: House = None):
     """Fine-tune the model on this data set and save it; prints its folder.
 
     Example: ttm finetune data/rossmann --strategy bias
     """
     from ttm_notebooks.road import finetune_step
 
-    chosen = _settings(dataset, as_of, out, device=device, model=model, strategy=strategy.value, accept_quality=accept_quality)
+    chosen = _settings(dataset, as_of, out, warehouse=warehouse, device=device, model=model, strategy=strategy.value, accept_quality=accept_quality)
     _say(f"saved {finetune_step(chosen, say=_say)}")
 
-# %% ../nbs/90_cli.ipynb #62b616fa
+# %% ../nbs/90_cli.ipynb #89251109
 @app.command()
 def forecast(dataset: Dataset_, as_of: AsOf = None, out: Out = OUT, device: Device = "cpu", model: Model = "weekly",
-             strategy: Strategy_ = Strategy.bias, accept_quality: Accept = False):
+             strategy: Strategy_ = Strategy.bias, accept_quality: Accept = False,
+             warehouse: House = None):
     """Forecast 26 weeks with whatever the gate chose; keeps this vintage and writes the results folder.
 
     Example: ttm forecast data/rossmann --as-of 2015-08-01
     """
     from ttm_notebooks.road import forecast_step
 
-    chosen = _settings(dataset, as_of, out, device=device, model=model, strategy=strategy.value, accept_quality=accept_quality)
+    chosen = _settings(dataset, as_of, out, warehouse=warehouse, device=device, model=model, strategy=strategy.value, accept_quality=accept_quality)
     _say(f"results in {forecast_step(chosen, say=_say)}")
 
 # %% ../nbs/90_cli.ipynb #8bd6d162

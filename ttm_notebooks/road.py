@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ttm_notebooks.forecast.gate import Policy
     from ttm_notebooks.forecast.intervals import Calibrator
 
-# %% ../nbs/80_road.ipynb #40e3b65d
+# %% ../nbs/80_road.ipynb #92c476b3
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """Everything one run was asked for; paths and dates are resolved, nothing is left to guess."""
@@ -55,6 +55,7 @@ class Settings:
     strategy: str = "bias"
     horizon: int = 26
     seed: int = 0
+    warehouse: str | None = None
 
     @property
     def home(self) -> Path:
@@ -106,23 +107,27 @@ def _alone(chosen: Settings) -> Iterator[None]:
         raise UsageError(f"another run is working on {chosen.home}", "one run per data set at a time",
                          "wait for it to end, or give this one another --out") from None
 
-# %% ../nbs/80_road.ipynb #5cd73be8
+# %% ../nbs/80_road.ipynb #712f1daf
 def warehouse_of(chosen: Settings) -> Warehouse:
-    """The data set's warehouse: snapshots of the data and every forecast ever made."""
-    return Warehouse(chosen.home / "warehouse")
+    """The data set's warehouse: raw rows, snapshots of the data and every forecast ever made."""
+    return Warehouse(chosen.warehouse or chosen.home / "warehouse.duckdb")
 
-# %% ../nbs/80_road.ipynb #dd18ad11
+# %% ../nbs/80_road.ipynb #d3ad41bb
 def ingest(chosen: Settings, say: Say = _silent) -> Snapshot:
-    """Fetch, read and judge the sources and publish a snapshot; the same data give the same snapshot."""
-    from ttm_notebooks.data.quality import judge_rows
+    """Land what is new in the sources, judge what was known on the day and publish a snapshot; the same data give the same snapshot."""
     from ttm_notebooks.data.fetch import fetch
-    from ttm_notebooks.data.sources import read_rows
+    from ttm_notebooks.data.landing import land, rows_known
+    from ttm_notebooks.data.quality import judge_rows
 
     fetch(chosen.dataset)
-    read = read_rows(chosen.dataset, chosen.as_of)
-    accepted, doubted = judge_rows(read.rows, chosen.dataset)
-    rejected = pa.concat_tables([read.rejected, doubted], promote_options="permissive")
-    snapshot = warehouse_of(chosen).publish(accepted, rejected, chosen.dataset, chosen.as_of, counts=read.counts, plans=read.plans)
+    house = warehouse_of(chosen)
+    with house.writing() as writer:
+        landed = land(chosen.dataset, writer, progress=say is not _silent)
+        say(f"landed {landed.rows:,} new rows; {landed.unchanged} files as they were, {landed.withdrawn:,} rows withdrawn")
+        read = rows_known(chosen.dataset, writer, chosen.as_of)
+        accepted, doubted = judge_rows(read.rows, chosen.dataset)
+        rejected = pa.concat_tables([read.rejected, doubted], promote_options="permissive")
+        snapshot = house.publish(accepted, rejected, chosen.dataset, chosen.as_of, counts=read.counts, plans=read.plans, writer=writer)
     counts = snapshot.meta["counts"]
     say(f"ingested {counts['accepted']:,} rows of {snapshot.meta['series']} series, {counts['rejected']:,} in quarantine, "
         f"{snapshot.meta['weeks']} weeks from {snapshot.meta['first_week']} to {snapshot.meta['last_week']}")

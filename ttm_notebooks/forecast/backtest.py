@@ -23,7 +23,8 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ..core.errors import UsageError
-from ..core.files import atomic_write, hash_json
+from ..core.files import hash_json
+from ..core.keys import read_private, write_private
 from ..core.metrics import (QUANTILE_COLUMNS, QUANTILE_LEVELS, bias, bootstrap_interval, coverage, interval_width, mase, wape,
                                         weighted_quantile_loss)
 from ..data.covariates import hide_plans
@@ -107,7 +108,7 @@ def _unpack(path: Path, before: Panel, horizon: int) -> dict[str, Forecast] | No
     """Raw forecasts from a cache file, or None where there is none or a damaged disk left something unreadable."""
     weeks = before.weeks[-1].astype("datetime64[D]") + 7 * np.arange(1, horizon + 1)
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with np.load(io.BytesIO(read_private(path)), allow_pickle=False) as stored:
             parts = {level: {name: stored[f"{level}.{name}"] for name in ("quantiles", "mean", "flags", "metadata")}
                      for level in LEVELS}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
@@ -125,7 +126,7 @@ def _compute(candidate: Candidate, before: Panel, horizon: int, cache: Path | No
         return stored
     raw = forecast_levels(candidate.fit(before), before, horizon, pool=pool)
     if path is not None:
-        atomic_write(path, _pack(raw))
+        write_private(path, _pack(raw))
     return raw
 
 # %% ../../nbs/forecast/33_backtest.ipynb #62c6313d

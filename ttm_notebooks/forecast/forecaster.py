@@ -17,7 +17,8 @@ from typing import Any
 import pandas as pd
 
 from ..core.errors import TTMError, UsageError
-from ..core.files import atomic_write, hash_file, hash_json, staged_folder
+from ..core.files import hash_file, hash_json, staged_folder
+from ..core.keys import read_private, read_private_frame, write_private, write_private_frame
 from ..data.panel import Panel, aggregate
 from .backtest import coherent
 from .candidates import MSTLETS, AutoTheta, Blend, Candidate, SeasonalNaive, ZeroShot
@@ -191,12 +192,12 @@ def save_forecaster(forecaster: Forecaster, folder: str | Path) -> Path:
     folder = Path(folder)
     with staged_folder(folder) as staging:
         told = _write_candidate(forecaster.candidate, staging)
-        atomic_write(staging / "gate.json", json.dumps(forecaster.gate, indent=1, ensure_ascii=False, default=str))
+        write_private(staging / "gate.json", json.dumps(forecaster.gate, indent=1, ensure_ascii=False, default=str))
         for name, table in forecaster.vocabulary.items():
-            table.to_parquet(staging / f"{name}.parquet", index=False)
+            write_private_frame(staging / f"{name}.parquet", table)
         record = json.loads(json.dumps(_record(forecaster, told) | {"files": _files(staging)}, default=str))
         record["id"] = hash_json(record)
-        atomic_write(staging / _MAIN, json.dumps(record, indent=1, ensure_ascii=False))
+        write_private(staging / _MAIN, json.dumps(record, indent=1, ensure_ascii=False))
     return folder
 
 # %% ../../nbs/forecast/34_forecaster.ipynb #22579c95
@@ -204,7 +205,7 @@ def forecaster_record(folder: str | Path) -> dict[str, Any]:
     """The verified content of `forecaster.json`; raises TTMError for a missing, foreign or altered forecaster."""
     folder = Path(folder)
     try:
-        record = json.loads((folder / _MAIN).read_text(encoding="utf-8"))
+        record = json.loads(read_private(folder / _MAIN))
         told_id = record.pop("id")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TTMError(f"{folder} holds no forecaster: {error}", f"a folder with {_MAIN}, written by Forecaster.save") from error
@@ -226,7 +227,7 @@ def _changed(folder: Path, expected: dict[str, str]) -> list[str]:
 def load_forecaster(folder: str | Path, device: str = "cpu", dtype: str = "float32") -> Forecaster:
     """The forecaster in `folder`, verified; torch is imported only where it holds a network. Raises TTMError."""
     folder, record = Path(folder), forecaster_record(folder)
-    vocabulary = {name: pd.read_parquet(folder / f"{name}.parquet") for name in record["vocabulary"]}
+    vocabulary = {name: read_private_frame(folder / f"{name}.parquet") for name in record["vocabulary"]}
     return Forecaster(_read_candidate(record["candidate"], folder, device, dtype), tuple(record["channels"]), record["data_fingerprint"],
-                      record["last_week"], record["run_id"], json.loads((folder / "gate.json").read_text(encoding="utf-8")),
+                      record["last_week"], record["run_id"], json.loads(read_private(folder / "gate.json")),
                       record["calibration"], vocabulary)

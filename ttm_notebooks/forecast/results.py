@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import TTMError
-from ..core.files import atomic_write, hash_file, staged_folder
+from ..core.files import hash_file, staged_folder
+from ..core.keys import read_private, read_private_frame, write_private, write_private_frame
 from ..core.metrics import QUANTILE_COLUMNS
 from ..core.runs import RunRecord, load_run, save_run
 
@@ -103,9 +104,9 @@ def save_results(folder: str | Path, results: Results) -> Path:
     check_sums(results.forecasts)
     with staged_folder(folder) as staging:
         for name in COLUMNS:
-            getattr(results, name).to_parquet(staging / f"{name}.parquet", index=False)
+            write_private_frame(staging / f"{name}.parquet", getattr(results, name))
         for name in ("dataset", "gate"):
-            atomic_write(staging / f"{name}.json", json.dumps(getattr(results, name), indent=1, ensure_ascii=False, default=str))
+            write_private(staging / f"{name}.json", json.dumps(getattr(results, name), indent=1, ensure_ascii=False, default=str))
         save_run(results.run, staging / "run.json")
     return Path(folder)
 
@@ -118,8 +119,8 @@ def load_results(folder: str | Path) -> Results:
     if missing:
         raise TTMError(f"{folder} is not a results folder: {', '.join(missing)} missing", "a folder written by `ttm run` or `ttm forecast`",
                        "give the folder reports/output/<dataset>/<as_of>/run, or run the forecast first")
-    tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in COLUMNS}
-    texts = {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in ("dataset", "gate")}
+    tables = {name: read_private_frame(folder / f"{name}.parquet") for name in COLUMNS}
+    texts = {name: json.loads(read_private(folder / f"{name}.json")) for name in ("dataset", "gate")}
     return Results(run=load_run(folder / "run.json"), **texts, **tables)
 
 # %% ../../nbs/forecast/37_results.ipynb #240c74a1

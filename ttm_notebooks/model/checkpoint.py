@@ -21,7 +21,8 @@ import torch
 from torch import nn
 
 from ..core.errors import TTMError, UsageError
-from ..core.files import atomic_write, hash_file
+from ..core.files import atomic_write
+from ..core.keys import read_private, write_private
 from ..core.metrics import QUANTILE_LEVELS, mean_from_quantiles
 from ..data.panel import WindowScaler
 
@@ -29,7 +30,7 @@ from ..data.panel import WindowScaler
 os.environ.setdefault("TSFM_PYTHON_LOGGING_LEVEL", "WARNING")
 
 # %% ../../nbs/model/20_checkpoint.ipynb #e78034ab
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from tsfm_public.models.tinytimemixer import (
     TinyTimeMixerConfig,
     TinyTimeMixerForDecomposedPrediction,
@@ -160,7 +161,7 @@ def _read_config(folder: Path) -> TinyTimeMixerConfig:
 def _check_hash(folder: Path, config: TinyTimeMixerConfig) -> None:
     """Refuse weights that differ from those the configuration was saved with (TTMError)."""
     expected = getattr(config, "weights_sha256", None)
-    found = hash_file(folder / "model.safetensors") if expected else None
+    found = hashlib.sha256(read_private(folder / "model.safetensors")).hexdigest() if expected else None
     if found != expected:
         raise TTMError(f"{folder / 'model.safetensors'} has SHA-256 {found}", expected,
                        "the file was changed or damaged after it was saved: copy or install the checkpoint again")
@@ -176,7 +177,7 @@ def _read_network(folder: Path) -> TinyTimeMixerForPrediction:
                        "choose a checkpoint for forecasting")
     network = _CLASSES[name](config)
     try:
-        network.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
+        network.load_state_dict(load(read_private(folder / "model.safetensors")), strict=True)
     except Exception as error:
         raise TTMError(f"{folder / 'model.safetensors'} does not fit its config.json: {error}",
                        "one tensor of the right shape per parameter", "copy both files from one and the same checkpoint") from error
@@ -358,7 +359,7 @@ def save_model(model: WeeklyModel, folder: str | Path) -> Path:
     folder = Path(folder)
     config = {**model.network.config.to_dict(), "architectures": [type(model.network).__name__],
               "weights_sha256": model.weights_hash}
-    atomic_write(folder / "model.safetensors", _weight_bytes(model.network))
+    write_private(folder / "model.safetensors", _weight_bytes(model.network))
     atomic_write(folder / "config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")
     atomic_write(folder / "card.md", model.card or f"# {model.uri}\n\nNo card was written for this checkpoint.\n")
     return folder

@@ -36,7 +36,7 @@ from hypothesis.extra import numpy as npst
 
 from ..core.errors import DatasetError, UsageError
 from ..data.panel import CHANNELS, KEYS, QUARTER, Panel, WindowScaler, aggregate, mondays, week_numbers
-from ..data.warehouse import Vocabulary
+from ..data.weekly import Vocabulary
 
 # %% ../../nbs/tests/14_test_panel.ipynb #5d307258
 LAW = settings(max_examples=40, deadline=None, derandomize=True)

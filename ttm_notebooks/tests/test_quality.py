@@ -41,7 +41,7 @@ from ..data.dataset import Dataset, load_dataset
 from ..data.panel import Panel
 from ..data.quality import LARGEST, REPEATED, judge_rows, judge_weekly, judging_schema, outliers
 from ..data.judging import REJECTED_SCHEMA
-from ..data.warehouse import build_weekly
+from ..data.weekly import build_weekly
 
 # %% ../../nbs/tests/13_test_quality.ipynb #d59cb15d
 COLUMNS = {"date": "d", "product": "p", "region": "r", "units": "u", "revenue": "f", "order_id": "o"}

@@ -78,7 +78,7 @@ def road(tmp_path_factory):
     rows = read_rows(dataset)
     accepted, refused = judge_rows(rows.rows, dataset)
     rejected = pa.concat_tables([rows.rejected, refused])
-    snapshot = Warehouse(folder / "warehouse").publish(accepted, rejected, dataset, dataset.as_of, rows.counts)
+    snapshot = Warehouse(folder / "warehouse.duckdb").publish(accepted, rejected, dataset, dataset.as_of, rows.counts)
     weekly = snapshot.vocabulary().label(snapshot.weekly())
     return SimpleNamespace(dataset=dataset, industry=simulate(SEED, SCALE), accepted=accepted, snapshot=snapshot,
                            weekly=weekly, rejected=snapshot.rejected())

@@ -22,14 +22,12 @@ __all__ = ['START', 'BOTH', 'REJECTED_NAMES', 'orders', 'labels', 'PLAN_COLUMNS'
            'test_other_plans_are_another_snapshot_and_the_same_plans_the_same',
            'test_without_plans_the_table_is_empty_and_weekly_is_all_there_is', 'test_plans_reach_the_panel',
            'built_until', 'test_sales_from_as_of_on_do_not_touch_the_snapshot',
-           'test_a_snapshot_from_before_plans_is_readable_and_built_anew',
            'test_plans_of_another_shape_are_refused_and_nothing_is_published', 'test_killed_at_every_step_in_turn',
            'test_killed_at_random_moments_while_a_reader_looks', 'test_two_writers_take_turns', 'make_forecast',
            'test_every_vintage_is_kept_and_read_back_exactly', 'test_a_run_is_appended_once_and_never_edited',
            'test_runs_with_further_columns_live_beside_plain_ones']
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #4e0665a8
-import json
+# %% ../../nbs/tests/12_test_warehouse.ipynb #0db933a6
 import os
 import random
 import shutil
@@ -56,7 +54,8 @@ from ..core.metrics import QUANTILE_COLUMNS
 from ..data.dataset import load_dataset
 from ..data.panel import Panel
 from ..data.sources import read_rows
-from ..data.warehouse import Snapshot, Warehouse, build_plans, build_weekly, extend_codes, verify_snapshot, whole_weeks
+from ..data.warehouse import Snapshot, Warehouse, verify_snapshot
+from ..data.weekly import build_plans, build_weekly, extend_codes, whole_weeks
 
 # %% ../../nbs/tests/12_test_warehouse.ipynb #e9db4882
 START = date(2024, 1, 1)
@@ -140,7 +139,7 @@ def test_every_accepted_row_is_counted_exactly_once(drawn, missing_week, missing
     assert counts["in_whole_weeks"] + counts["in_partial_weeks"] + counts["in_short_weeks"] == rows.num_rows
     assert counts["zero_filled"] >= 0 and (missing_week == "zero" or counts["zero_filled"] == 0)
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #2e5d2a74
+# %% ../../nbs/tests/12_test_warehouse.ipynb #409572ff
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(orders, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(tmp_path, drawn, chance):
@@ -150,7 +149,7 @@ def test_the_order_of_rows_does_not_matter(tmp_path, drawn, chance):
     names = []
     for some in (drawn, shuffled):
         folder = tempfile.mkdtemp(dir=tmp_path)
-        names.append(Warehouse(folder).publish(make_rows(some), make_rejected(), dataset, dataset.as_of).id)
+        names.append(Warehouse(f"{folder}/w.duckdb").publish(make_rows(some), make_rejected(), dataset, dataset.as_of).id)
     assert names[0] == names[1]
 
 # %% ../../nbs/tests/12_test_warehouse.ipynb #5ec1da1a
@@ -259,10 +258,10 @@ def test_a_label_keeps_its_code_for_ever(batches, presets):
         assert grown == extend_codes(codes, reversed(batch), presets) == extend_codes(grown, batch, presets)
         codes = grown
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #0d4e0a3f
+# %% ../../nbs/tests/12_test_warehouse.ipynb #283ce220
 def test_codes_survive_new_products_and_an_old_input_gets_its_old_name(tmp_path):
     dataset = make_dataset(tmp_path / "company", region_codes="{SP: 1, GO: 2, EX: 4}")
-    warehouse = Warehouse(tmp_path / "warehouse")
+    warehouse = Warehouse(tmp_path / "w.duckdb")
     old = make_rows([(product, "EX", day, 100) for product in ("b", "d") for day in range(14)])
     new = pa.concat_tables([old, make_rows([(product, "SP", day, 100) for product in ("a", "c") for day in range(14)])])
     before = warehouse.publish(old, make_rejected(), dataset, dataset.as_of)
@@ -273,9 +272,9 @@ def test_codes_survive_new_products_and_an_old_input_gets_its_old_name(tmp_path)
     again = warehouse.publish(old, make_rejected(), dataset, dataset.as_of)
     assert again.id == before.id == warehouse.snapshot().id and before.id != after.id
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #3043ffdf
+# %% ../../nbs/tests/12_test_warehouse.ipynb #769cf9eb
 def test_a_preset_that_would_rename_history_is_refused_and_changes_nothing(tmp_path):
-    warehouse = Warehouse(tmp_path / "warehouse")
+    warehouse = Warehouse(tmp_path / "w.duckdb")
     rows = make_rows([("1", "SP", day, 100) for day in range(14)])
     first = warehouse.publish(rows, make_rejected(), make_dataset(tmp_path / "company"), date(2024, 6, 1))
     other = make_dataset(tmp_path / "company", region_codes="{SP: 3}")
@@ -283,16 +282,16 @@ def test_a_preset_that_would_rename_history_is_refused_and_changes_nothing(tmp_p
         warehouse.publish(rows, make_rejected(), other, date(2024, 6, 1))
     assert verify_snapshot(warehouse.snapshot()).id == first.id
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #93e77579
+# %% ../../nbs/tests/12_test_warehouse.ipynb #af07a857
 def test_counts_are_conserved_and_rejected_rows_are_kept(tmp_path):
     dataset = make_dataset(tmp_path / "company")
     rows = make_rows([("1", "SP", day, 100) for day in range(21)])
     twice = pa.concat_tables([make_rejected(4), make_rejected(4)])
-    snapshot = Warehouse(tmp_path / "w").publish(rows, twice, dataset, dataset.as_of, {"rows": 30, "later": 5})
+    snapshot = Warehouse(tmp_path / "w.duckdb").publish(rows, twice, dataset, dataset.as_of, {"rows": 30, "later": 5})
     assert len(snapshot.rejected()) == 8 and snapshot.meta["counts"]["rejected"] == 4
     assert snapshot.meta["counts"]["rows"] == 30
     with pytest.raises(DatasetError, match="31 rows were read"):
-        Warehouse(tmp_path / "w").publish(rows, twice, dataset, dataset.as_of, {"rows": 31, "later": 5})
+        Warehouse(tmp_path / "w.duckdb").publish(rows, twice, dataset, dataset.as_of, {"rows": 31, "later": 5})
 
 # %% ../../nbs/tests/12_test_warehouse.ipynb #6d5c241f
 def test_covariates_are_aggregated_as_described(tmp_path):
@@ -311,10 +310,10 @@ def test_a_dataset_with_one_channel_has_one_channel():
     weekly = build_weekly(rows, ("faturamento",), date(2024, 6, 1), {"1": 1}, {"SP": 1}).weekly
     assert weekly.column_names == ["timestamp", "produto_cat", "uf_cat", "faturamento"]
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #356edf2f
+# %% ../../nbs/tests/12_test_warehouse.ipynb #7fcb1f24
 def test_a_missing_snapshot_is_named(tmp_path):
     dataset = make_dataset(tmp_path / "company")
-    warehouse = Warehouse(tmp_path / "w")
+    warehouse = Warehouse(tmp_path / "w.duckdb")
     known = warehouse.publish(make_rows([("1", "SP", day, 100) for day in range(14)]), make_rejected(), dataset, dataset.as_of)
     with pytest.raises(DatasetError, match=known.id):
         warehouse.snapshot("feedbeef")
@@ -391,7 +390,7 @@ def test_a_weekly_row_that_is_read_is_the_plan_of_its_week():
     found = build_plans(past, plans, built, as_of, {"1": 1}, {"SP": 1}, "missing", {"promo": "mean"})
     assert built.weekly["promo"].to_pylist() == [0.0, 1.0, 2.0] and found["promo"].to_pylist() == [3.0, 4.0, 5.0]
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #c2e0e9e0
+# %% ../../nbs/tests/12_test_warehouse.ipynb #f3e2e2bb
 def make_planned(folder: Path, **keys: str):
     """A data set with a planned covariate."""
     make_dataset(folder, **keys)
@@ -403,7 +402,7 @@ def make_planned(folder: Path, **keys: str):
 def publish_plans(folder: Path, past: pa.Table, plans: pa.Table | None, as_of: date) -> Snapshot:
     """Publish rows and plans in the warehouse of a data set in `folder`."""
     dataset = make_planned(folder / "company", missing_week="zero")
-    return Warehouse(folder / "warehouse").publish(past, make_rejected(), dataset, as_of, plans=plans)
+    return Warehouse(folder / "w.duckdb").publish(past, make_rejected(), dataset, as_of, plans=plans)
 
 # %% ../../nbs/tests/12_test_warehouse.ipynb #9faabde7
 def test_other_plans_are_another_snapshot_and_the_same_plans_the_same(tmp_path):
@@ -420,14 +419,14 @@ def test_other_plans_are_another_snapshot_and_the_same_plans_the_same(tmp_path):
         assert verify_snapshot(snapshot).weekly().equals(first.weekly()) and snapshot.coverage().equals(first.coverage())
         assert snapshot.vocabulary().products["product"].tolist() == ["1", "2"]
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #a9e422de
+# %% ../../nbs/tests/12_test_warehouse.ipynb #c957dc00
 def test_without_plans_the_table_is_empty_and_weekly_is_all_there_is(tmp_path):
     as_of = START + timedelta(days=31)
     past, plans = cut(make_plans([("1", "SP", day, 1.0) for day in range(42)]), as_of)
     empty = [publish_plans(tmp_path / str(number), past, none, as_of) for number, none in enumerate([None, plans[:0]])]
     assert empty[0].id == empty[1].id and empty[0].meta["counts"]["planned"] == 0
     assert empty[0].weekly_with_plans().equals(empty[0].weekly())
-    plain = Warehouse(tmp_path / "w").publish(past, make_rejected(), make_dataset(tmp_path / "plain"), as_of)
+    plain = Warehouse(tmp_path / "w.duckdb").publish(past, make_rejected(), make_dataset(tmp_path / "plain"), as_of)
     assert plain.weekly_with_plans().equals(plain.weekly()) and "promo" not in plain.weekly()
 
 # %% ../../nbs/tests/12_test_warehouse.ipynb #63b243e1
@@ -447,7 +446,7 @@ def built_until(snapshot: Snapshot) -> date:
     """The last whole week of a snapshot."""
     return date.fromisoformat(snapshot.meta["last_week"])
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #469d9d47
+# %% ../../nbs/tests/12_test_warehouse.ipynb #5028788f
 def test_sales_from_as_of_on_do_not_touch_the_snapshot(tmp_path):
     as_of, names = START + timedelta(days=31), []
     for amount in ("", "5", "-1e9", "??"):
@@ -455,28 +454,12 @@ def test_sales_from_as_of_on_do_not_touch_the_snapshot(tmp_path):
         lines = [f"{START + timedelta(days=day)},1,SP,{amount if day >= 31 else 2},{amount if day >= 31 else 3},{day % 2}" for day in range(49)]
         (dataset.folder / "orders.csv").write_text("\n".join(["d,p,r,u,v,promo", *lines]))
         read = read_rows(dataset, as_of)
-        snapshot = Warehouse(tmp_path / "warehouse").publish(read.rows, read.rejected, dataset, as_of, read.counts, read.plans)
+        snapshot = Warehouse(tmp_path / "w.duckdb").publish(read.rows, read.rejected, dataset, as_of, read.counts, read.plans)
         names.append(snapshot.id)
     assert len(set(names)) == 1 and snapshot.meta["counts"]["planned"] == 3 and snapshot.meta["counts"]["later"] == 18
     assert snapshot.weekly_with_plans()["promo"].tolist() == [3 / 7, 4 / 7] * 3 + [3 / 7]
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #4b7e555f
-def test_a_snapshot_from_before_plans_is_readable_and_built_anew(tmp_path):
-    as_of = START + timedelta(days=31)
-    past, plans = cut(make_plans([("1", "SP", day, 1.0) for day in range(42)]), as_of)
-    new = publish_plans(tmp_path, past, plans, as_of)
-    old = shutil.copytree(new.folder, new.folder.with_name("old"))
-    (old / "plans.parquet").unlink()
-    (old / "meta.json").write_text(json.dumps(new.meta | {"schema_version": 1}))
-    (tmp_path / "warehouse" / "CURRENT").write_text("old")
-    before = Warehouse(tmp_path / "warehouse").snapshot()
-    assert before.id == "old" and before.weekly_with_plans().equals(before.weekly())
-    assert publish_plans(tmp_path, past, plans, as_of).id == new.id == Warehouse(tmp_path / "warehouse").snapshot().id
-    (new.folder / "plans.parquet").unlink()
-    with pytest.raises(DatasetError, match="now has the content"):
-        verify_snapshot(new)
-
-# %% ../../nbs/tests/12_test_warehouse.ipynb #dda87403
+# %% ../../nbs/tests/12_test_warehouse.ipynb #53f587a9
 @pytest.mark.parametrize("change, words", [
     (lambda plans: plans.drop_columns(["promo"]), "plans without the columns"), (lambda plans: plans.drop_columns(["date"]), "plans without the columns"),
     (lambda plans: plans.set_column(1, "region", pa.nulls(plans.num_rows, pa.string())), "have no region"),
@@ -487,9 +470,9 @@ def test_plans_of_another_shape_are_refused_and_nothing_is_published(tmp_path, c
     past, plans = cut(make_plans([("1", "SP", day, 1.0) for day in range(42)]), as_of)
     with pytest.raises(DatasetError, match=words):
         publish_plans(tmp_path, past, change(plans), as_of)
-    assert not (tmp_path / "warehouse" / "CURRENT").exists()
+    assert not (tmp_path / "w.duckdb").exists()
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #61932d90
+# %% ../../nbs/tests/12_test_warehouse.ipynb #758f39f4
 def _numbered_rows(number: int) -> pa.Table:
     """Input that differs for each `number`."""
     return make_rows([(product, "SP", day, 100 + number) for product in ("1", "2", f"new {number}") for day in range(28)])
@@ -498,16 +481,16 @@ def _numbered_rows(number: int) -> pa.Table:
 def _publish_number(folder: Path, number: int):
     """Publish input `number` into the warehouse in `folder`."""
     dataset = load_dataset(folder / "company")
-    return Warehouse(folder / "warehouse").publish(_numbered_rows(number), make_rejected(number), dataset, dataset.as_of)
+    return Warehouse(folder / "w.duckdb").publish(_numbered_rows(number), make_rejected(number), dataset, dataset.as_of)
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #cc6c3a17
+# %% ../../nbs/tests/12_test_warehouse.ipynb #8f753480
 def _die_at_step(folder: Path, step: int) -> None:
     """Publish input 2, but SIGKILL this process at its `step`-th rename or fsync (before it happens)."""
     remaining = iter(range(step - 1, -1, -1))
 
     def deadly(call):
         def wrapper(*arguments, **keywords):
-            if next(remaining) == 0:
+            if next(remaining, 1) == 0:
                 os.kill(os.getpid(), 9)
             return call(*arguments, **keywords)
         return wrapper
@@ -515,98 +498,67 @@ def _die_at_step(folder: Path, step: int) -> None:
     os.replace, os.fsync = deadly(os.replace), deadly(os.fsync)
     _publish_number(folder, 2)
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #6e7c1b27
-def _in_child(function, *arguments) -> bool:
-    """Run `function` in a forked process; True where it lived to the end."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            function(*arguments)
-            os._exit(0)
-        finally:
-            os._exit(1)
-    status = os.waitpid(pid, 0)[1]
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the writer failed instead of being killed"
-    return os.WIFEXITED(status)
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #18bb11ce
-def _kill_at_every_step(folder: Path) -> tuple[int, set[str]]:
-    """A doomed writer for step 1, 2, ... until one survives: how many died, and the names the repeated command gave."""
-    names, before = set(), folder / "before"
-    make_dataset(before / "company", missing_week="zero")
-    assert _in_child(_publish_number, before, 1)
-    for step in range(1, 100):
-        home = shutil.copytree(before, folder / str(step))
-        survived = _in_child(_die_at_step, home, step)
-        seen = verify_snapshot(Warehouse(home / "warehouse").snapshot())
-        assert seen.meta["counts"]["rejected"] in ((2,) if survived else (1, 2))
-        assert _in_child(_publish_number, home, 2)
-        final = verify_snapshot(Warehouse(home / "warehouse").snapshot())
-        assert final.meta["counts"]["rejected"] == 2
-        assert not [path for path in home.rglob("*") if path.name.endswith((".part", ".old"))]
-        names.add(final.id)
-        if survived:
-            return step - 1, names
-    raise AssertionError("no writer survived 99 steps")
-
-# %% ../../nbs/tests/12_test_warehouse.ipynb #b6d779f7
-def _python(code: str, *arguments: str) -> subprocess.Popen:
-    """A fresh interpreter that runs `code` with this package on its path."""
-    home = str(Path(ttm_notebooks.__file__).resolve().parents[1])
-    environment = os.environ | {"PYTHONPATH": home, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-c", code, *arguments], env=environment, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-# %% ../../nbs/tests/12_test_warehouse.ipynb #cdd29f43
-def test_killed_at_every_step_in_turn(tmp_path):
-    child = _python("import sys, pathlib; from ttm_notebooks.tests.test_warehouse import _kill_at_every_step as run\n"
-                    "died, names = run(pathlib.Path(sys.argv[1])); print(died, len(names))", str(tmp_path))
-    output, problems = child.communicate(timeout=120)
-    assert child.returncode == 0, problems
-    died, names = map(int, output.split())
-    assert died >= 15 and names == 1
-
-# %% ../../nbs/tests/12_test_warehouse.ipynb #2730bc89
 def _publish_endlessly(folder: Path, number: int) -> None:
-    """Publish inputs `number`, `number` + 1, ... until somebody ends it."""
+    """Publish inputs `number`, `number` + 1, ... until somebody ends it; says so when it begins."""
+    print("begun", flush=True)
     while True:
         _publish_number(folder, number)
         number += 1
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #b573fdb8
-def _kill_at_random(folder: Path, seed: int) -> list[int]:
-    """Shoot a publishing process at twelve random moments; the input that was current after each shot."""
-    chance, newest = random.Random(seed), [1]
-    assert _in_child(_publish_number, folder, 1)
-    for _ in range(12):
-        pid = os.fork()
-        if pid == 0:
-            _publish_endlessly(folder, newest[-1] + 1)
-        time.sleep(chance.uniform(0.02, 0.4))
-        os.kill(pid, 9)
-        assert os.WIFSIGNALED(os.waitpid(pid, 0)[1])
-        seen = verify_snapshot(Warehouse(folder / "warehouse").snapshot())
-        newest.append(seen.meta["counts"]["rejected"])
-    return newest
+# %% ../../nbs/tests/12_test_warehouse.ipynb #9da606c7
+def _python(function: str, folder: Path, number: int) -> subprocess.Popen:
+    """A fresh interpreter that runs one of the functions above."""
+    home = str(Path(ttm_notebooks.__file__).resolve().parents[1])
+    code = f"import sys, pathlib; from ttm_notebooks.tests.test_warehouse import {function} as run; run(pathlib.Path(sys.argv[1]), int(sys.argv[2]))"
+    return subprocess.Popen([sys.executable, "-c", code, str(folder), str(number)], env=os.environ | {"PYTHONPATH": home, "OMP_NUM_THREADS": "1"},
+                            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #ebb52aeb
+# %% ../../nbs/tests/12_test_warehouse.ipynb #e463da49
+def test_killed_at_every_step_in_turn(tmp_path):
+    make_dataset(tmp_path / "before" / "company", missing_week="zero")
+    _publish_number(tmp_path / "before", 1)
+    names = set()
+    for step in range(1, 20):
+        home = shutil.copytree(tmp_path / "before", tmp_path / str(step))
+        child = _python("_die_at_step", home, step)
+        problems = child.communicate(timeout=60)[1]
+        assert child.returncode in (0, -9), problems
+        seen = verify_snapshot(Warehouse(home / "w.duckdb").snapshot())
+        assert seen.meta["counts"]["rejected"] in ((2,) if child.returncode == 0 else (1, 2))
+        names.add(_publish_number(home, 2).id)
+        assert verify_snapshot(Warehouse(home / "w.duckdb").snapshot()).meta["counts"]["rejected"] == 2
+        assert not [path for path in home.rglob("*") if path.name.endswith(".part")]
+        if child.returncode == 0:
+            break
+    assert step >= 3 and len(names) == 1
+
+# %% ../../nbs/tests/12_test_warehouse.ipynb #e5ab9067
+def _look_until(warehouse: Warehouse, moment: float) -> int:
+    """Read and verify the current snapshot again and again until `moment`; how often."""
+    looks = 0
+    while time.monotonic() < moment:
+        assert len(verify_snapshot(warehouse.snapshot()).weekly()) == 12
+        looks += 1
+    return looks
+
+
 def test_killed_at_random_moments_while_a_reader_looks(tmp_path):
     make_dataset(tmp_path / "company", missing_week="zero")
-    child = _python("import sys, pathlib; from ttm_notebooks.tests.test_warehouse import _kill_at_random as run\n"
-                    "print(*run(pathlib.Path(sys.argv[1]), 4))", str(tmp_path))
-    warehouse, looks, patience = Warehouse(tmp_path / "warehouse"), 0, time.monotonic() + 120
-    while child.poll() is None and time.monotonic() < patience:
-        if (warehouse.folder / "CURRENT").exists():
-            assert len(verify_snapshot(warehouse.snapshot()).weekly()) == 12
-            looks += 1
-        time.sleep(0.005)
-    output, problems = child.communicate(timeout=10)
-    assert child.returncode == 0, problems
-    newest = list(map(int, output.split()))
-    assert looks > 20 and newest == sorted(newest) and newest[-1] > 1
+    _publish_number(tmp_path, 1)
+    warehouse, chance, newest, looks = Warehouse(tmp_path / "w.duckdb"), random.Random(4), [1], 0
+    for _ in range(8):
+        child = _python("_publish_endlessly", tmp_path, newest[-1] + 1)
+        assert child.stdout.readline() == "begun\n"
+        looks += _look_until(warehouse, time.monotonic() + chance.uniform(0.1, 0.8))
+        child.kill()
+        assert child.wait() == -9, child.stderr.read()
+        child.stdout.close(), child.stderr.close()
+        newest.append(verify_snapshot(warehouse.snapshot()).meta["counts"]["rejected"])
+    assert looks > 8 and newest == sorted(newest) and newest[-1] > 1
     assert _publish_number(tmp_path, newest[-1]).id == warehouse.snapshot().id
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #7c6a1773
+# %% ../../nbs/tests/12_test_warehouse.ipynb #8b1ce0ba
 def test_two_writers_take_turns(tmp_path):
     make_dataset(tmp_path / "company", missing_week="zero")
     found: dict[int, str] = {}
@@ -615,7 +567,7 @@ def test_two_writers_take_turns(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 4 and set(found.values()) == {Warehouse(tmp_path / "warehouse").snapshot().id}
+    assert len(found) == 4 and set(found.values()) == {Warehouse(tmp_path / "w.duckdb").snapshot().id}
 
 # %% ../../nbs/tests/12_test_warehouse.ipynb #254c2632
 def make_forecast(scale: float, weeks: int = 3) -> pd.DataFrame:
@@ -626,9 +578,9 @@ def make_forecast(scale: float, weeks: int = 3) -> pd.DataFrame:
     frame["mean"] = scale * np.arange(1.0, len(frame) + 1)
     return frame.assign(**{name: frame["mean"] * (k + 1) / 7 for k, name in enumerate(QUANTILE_COLUMNS)})
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #990a2128
+# %% ../../nbs/tests/12_test_warehouse.ipynb #1f197c09
 def test_every_vintage_is_kept_and_read_back_exactly(tmp_path):
-    warehouse = Warehouse(tmp_path / "folder [with] brackets")
+    warehouse = Warehouse(tmp_path / "folder [with] 'quotes'" / "w.duckdb")
     vintages = {(date(2024, 6, 3) + timedelta(days=7 * k), f"run-{k}"): make_forecast(1.1 ** k) for k in range(5)}
     for (as_of, run_id), frame in vintages.items():
         warehouse.append_forecasts(frame.sample(frac=1, random_state=0), as_of, run_id)
@@ -638,21 +590,21 @@ def test_every_vintage_is_kept_and_read_back_exactly(tmp_path):
             pd.testing.assert_frame_equal(found[frame.columns], frame, check_dtype=False, rtol=0, atol=0)
             assert set(found["run_id"]) == {run_id} and set(found["as_of"].dt.date) == {as_of}
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #124080c2
+# %% ../../nbs/tests/12_test_warehouse.ipynb #35fdd3f3
 def test_a_run_is_appended_once_and_never_edited(tmp_path):
-    warehouse = Warehouse(tmp_path / "w")
+    warehouse = Warehouse(tmp_path / "w.duckdb")
     frame = make_forecast(1.0)
     frame.loc[0, "q0.5"] = np.nan
-    path = warehouse.append_forecasts(frame, date(2024, 6, 3), "run-1")
-    before = path.read_bytes()
+    warehouse.append_forecasts(frame, date(2024, 6, 3), "run-1")
+    before = warehouse.store.path.read_bytes()
     warehouse.append_forecasts(frame[::-1], date(2024, 6, 3), "run-1")
     with pytest.raises(DatasetError, match="never edited"):
         warehouse.append_forecasts(frame.assign(mean=0.0), date(2024, 6, 3), "run-1")
-    assert path.read_bytes() == before and len(warehouse.forecasts()) == len(frame)
+    assert warehouse.store.path.read_bytes() == before and len(warehouse.forecasts()) == len(frame)
 
-# %% ../../nbs/tests/12_test_warehouse.ipynb #2f11d165
+# %% ../../nbs/tests/12_test_warehouse.ipynb #68d89057
 def test_runs_with_further_columns_live_beside_plain_ones(tmp_path):
-    warehouse = Warehouse(tmp_path / "w")
+    warehouse = Warehouse(tmp_path / "w.duckdb")
     warehouse.append_forecasts(make_forecast(1.0), date(2024, 6, 3), "plain")
     warehouse.append_forecasts(make_forecast(1.0).assign(model="weekly"), date(2024, 6, 3), "rich")
     found = warehouse.forecasts().groupby("run_id")["model"].count()
