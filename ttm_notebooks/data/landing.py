@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['RAW', 'LANDED', 'raw_schema', 'Landed', 'feed_pages', 'Visit', 'land', 'rows_known']
 
-# %% ../../nbs/data/12_landing.ipynb #76fba148
+# %% ../../nbs/data/12_landing.ipynb #944587bc
 import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from ..core.errors import DatasetError
 from ..core.files import hash_file, hash_json
 from .dataset import Dataset
 from .files import Block, find_files
+from .http import pages_of
 from .judging import SourceRows, as_known, judge_block, judged_schema
 from .sources import join_tables, judged_file, pseudonym_key_of, shown_name, wanted_headers
 from .systems import AnySystem, Feed
@@ -113,14 +115,11 @@ def _land_files(writer: "Writer", dataset: Dataset, index: int, key: "PseudonymK
             _set_mark(writer, dataset, index, place, state, rules)
         landed.read += 1
 
-# %% ../../nbs/data/12_landing.ipynb #37717a88
+# %% ../../nbs/data/12_landing.ipynb #d8b06dfd
 def feed_pages(system: AnySystem, feed: Feed, columns: Sequence[str], since: str | None = None) -> Iterator[pa.Table]:
     """Pages of a feed through the connector of its system's kind; see `11_odata`, `11_salesforce`, `11_sql`, `11_rest`."""
-    from ttm_notebooks.data import odata, rest, salesforce, sql
-
-    connectors = {"odata": odata.odata_pages, "sql": sql.sql_pages, "salesforce": salesforce.salesforce_pages,
-                  "rest": rest.rest_pages, "sgs": rest.sgs_pages}
-    return iter(connectors[system.kind](system, feed, columns, since))
+    module = import_module(f"ttm_notebooks.data.{'rest' if system.kind == 'sgs' else system.kind}")
+    return pages_of(getattr(module, f"{system.kind}_pages")(system, feed, columns, since))
 
 # %% ../../nbs/data/12_landing.ipynb #088f7794
 def _since(state: str, overlap: float) -> str:
