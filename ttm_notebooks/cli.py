@@ -7,7 +7,7 @@ __all__ = ['EXIT_CODES', 'app', 'Dataset_', 'AsOf', 'Regions', 'Jobs', 'Out', 'D
            'House', 'OUT', 'Strategy', 'run', 'ingest', 'quality', 'backtest', 'finetune', 'forecast', 'report',
            'pretrain', 'version', 'main']
 
-# %% ../nbs/90_cli.ipynb #bd10bc84
+# %% ../nbs/90_cli.ipynb #960bc2e2
 import datetime
 import enum
 import errno
@@ -15,6 +15,7 @@ import os
 import sys
 import time
 import traceback
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -233,10 +234,11 @@ def _unforeseen(error: BaseException) -> int:
     typer.echo(f"ttm failed: {type(error).__name__}: {error}\n{where}", err=True)
     return 1
 
-# %% ../nbs/90_cli.ipynb #2a9fb785
+# %% ../nbs/90_cli.ipynb #33984c81
 def main(arguments: list[str] | None = None) -> None:
     """The entry point: run the command, turn errors into sentences and exit codes."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
     try:
         code = app(args=arguments, standalone_mode=False) or 0
     except TTMError as error:

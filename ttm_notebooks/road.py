@@ -112,22 +112,25 @@ def warehouse_of(chosen: Settings) -> Warehouse:
     """The data set's warehouse: raw rows, snapshots of the data and every forecast ever made."""
     return Warehouse(chosen.warehouse or chosen.home / "warehouse.duckdb")
 
-# %% ../nbs/80_road.ipynb #d3ad41bb
+# %% ../nbs/80_road.ipynb #71855743
 def ingest(chosen: Settings, say: Say = _silent) -> Snapshot:
     """Land what is new in the sources, judge what was known on the day and publish a snapshot; the same data give the same snapshot."""
     from ttm_notebooks.data.fetch import fetch
-    from ttm_notebooks.data.landing import land, rows_known
+    from ttm_notebooks.data.industria import local_systems
+    from ttm_notebooks.data.landing import land, rows_known, stockouts_known
     from ttm_notebooks.data.quality import judge_rows
 
     fetch(chosen.dataset)
     house = warehouse_of(chosen)
     with house.writing() as writer:
-        landed = land(chosen.dataset, writer, progress=say is not _silent)
+        with local_systems(chosen.dataset) as reachable:
+            landed = land(reachable, writer, progress=say is not _silent)
         say(f"landed {landed.rows:,} new rows; {landed.unchanged} files as they were, {landed.withdrawn:,} rows withdrawn")
         read = rows_known(chosen.dataset, writer, chosen.as_of)
         accepted, doubted = judge_rows(read.rows, chosen.dataset)
         rejected = pa.concat_tables([read.rejected, doubted], promote_options="permissive")
-        snapshot = house.publish(accepted, rejected, chosen.dataset, chosen.as_of, counts=read.counts, plans=read.plans, writer=writer)
+        snapshot = house.publish(accepted, rejected, chosen.dataset, chosen.as_of, counts=read.counts, plans=read.plans,
+                                 stockouts=stockouts_known(chosen.dataset, writer, chosen.as_of), writer=writer)
     counts = snapshot.meta["counts"]
     say(f"ingested {counts['accepted']:,} rows of {snapshot.meta['series']} series, {counts['rejected']:,} in quarantine, "
         f"{snapshot.meta['weeks']} weeks from {snapshot.meta['first_week']} to {snapshot.meta['last_week']}")
@@ -189,13 +192,14 @@ def _with_holidays(chosen: Settings, panel: "Panel") -> "Panel":
         codes = {int(code): asked.subdivisions.get(label) for code, label in labels.itertuples(index=False)}
     return with_holidays(panel, chosen.horizon, asked.country, codes)
 
-# %% ../nbs/80_road.ipynb #528ba077
+# %% ../nbs/80_road.ipynb #d7f8b78f
 def panel_of(chosen: Settings, snapshot: Snapshot) -> "Panel":
-    """The snapshot's weekly table as arrays, series labelled, with the plans of the data set and its public holidays."""
+    """The snapshot's weekly table as arrays, series labelled, weeks without stock masked, with plans and public holidays."""
     from ttm_notebooks.data.panel import Panel
+    from ttm_notebooks.data.stock import with_stockouts
 
     panel = Panel.from_frame(snapshot.weekly_with_plans(), channels=chosen.dataset.channels, covariates=list(chosen.dataset.planned), missing="mask")
-    return _with_holidays(chosen, panel.with_labels(snapshot.vocabulary()))
+    return _with_holidays(chosen, with_stockouts(panel, snapshot.stockouts()).with_labels(snapshot.vocabulary()))
 
 # %% ../nbs/80_road.ipynb #23ef0cd2
 def candidates_of(chosen: Settings, panel: "Panel") -> tuple["Candidate", ...]:

@@ -28,17 +28,18 @@ from .dataset import Dataset, Join, Reading, where
 from .values import as_mask, read_labels
 from .yaml_tree import did_you_mean
 
-# %% ../../nbs/data/11_files.ipynb #e49674bc
-def find_files(dataset: Dataset, index: int) -> list[Path]:
-    """All files of source `index`, sorted; a pattern that finds nothing is an error, not an empty data set."""
+# %% ../../nbs/data/11_files.ipynb #18778410
+def find_files(dataset: Dataset, index: int | None) -> list[Path]:
+    """All files of source `index` (None: of the stock), sorted; a pattern that finds nothing is an error, not an empty data set."""
     found: list[str] = []
-    for pattern in dataset.sources[index].files:
+    reading, place = (dataset.stock, ("stock",)) if index is None else (dataset.sources[index], ("sources", index))
+    for pattern in reading.files:
         matches = glob.glob(os.path.join(glob.escape(str(dataset.folder)), pattern), recursive=True)
         matches = [match for match in matches if Path(match).is_file() and not Path(match).name.startswith("~$")]
         if not matches:
             hint = "fetch it first (ttm ingest does)" if dataset.fetch else "put the files there"
             raise DatasetError(f"no file matches {dataset.folder / pattern}", "at least one file",
-                               f"{hint}, or correct {where(dataset, 'sources', index, 'files')}")
+                               f"{hint}, or correct {where(dataset, *place, 'files')}")
         found += matches
     return [Path(name) for name in sorted(set(found))]
 

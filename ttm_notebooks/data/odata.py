@@ -108,9 +108,9 @@ def to_table(entities: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) ->
         columns[name] = _typed(pa.array(texts, pa.string()), kind)
     return pa.table(columns)
 
-# %% ../../nbs/data/11_odata.ipynb #14ec414b
-def _results(answer: "requests.Response", http: Http, entity: str) -> tuple[list[dict], str | None, int | None]:
-    """Entities of a page, the address of the next one, and the count of all where it was asked for."""
+# %% ../../nbs/data/11_odata.ipynb #78d8018c
+def _results(answer: "requests.Response", http: Http, entity: str) -> tuple[list[dict], int | None]:
+    """Entities of a page, and the count of all where it was asked for."""
     import orjson
 
     try:
@@ -119,9 +119,9 @@ def _results(answer: "requests.Response", http: Http, entity: str) -> tuple[list
         raise SourceFault(f"{http.name}: {entity} answered with something that is not OData v2 JSON: {answer.text[:100]!r}", 'an object with "d"',
                           "check url: it names the service, without an entity set") from None
     rows = content["results"] if isinstance(content, dict) else content
-    return rows, content.get("__next") if isinstance(content, dict) else None, int(content["__count"]) if "__count" in content else None
+    return rows, int(content["__count"]) if "__count" in content else None
 
-# %% ../../nbs/data/11_odata.ipynb #c16c6277
+# %% ../../nbs/data/11_odata.ipynb #3f047326
 def _read_pages(system: OData, feed: Feed, columns: Sequence[str], since: str | None) -> Iterator[pa.Table]:
     """The pages of `odata_pages`."""
     http, order = odata_http(system), [*([feed.changed] if feed.changed else []), *feed.key]
@@ -129,18 +129,19 @@ def _read_pages(system: OData, feed: Feed, columns: Sequence[str], since: str | 
     fixed = [f"({feed.where})"] if feed.where else []
     begin = [f"{feed.changed} ge {literal(since, kinds[feed.changed])}"] if since and feed.changed else []
     common = {"$format": "json", "$select": ",".join(kinds), "$orderby": ",".join(order), "$top": system.page_size}
-    position, total, seen = begin, None, 0
-    while True:
+    position, total, seen, stuck = begin, None, 0, 0
+    while stuck < system.attempts:
         asked = common | ({"$inlinecount": "allpages"} if total is None else {}) | ({"$filter": " and ".join([*fixed, *position])} if fixed or position else {})
-        rows, following, count = _results(http.get(feed.entity, asked), http, feed.entity)
-        total, seen = count if total is None else total, seen + len(rows)
+        rows, count = _results(http.get(feed.entity, asked), http, feed.entity)
+        total = count if total is None else total
         if not rows:
-            break
+            _check_count(http, feed, seen, total)
+            return
         yield _page(rows, kinds, http, feed)
-        if len(rows) < system.page_size and following is None and seen >= (total or 0):
-            break
-        position = [f"({after([(name, kinds[name], _key_value(rows[-1][name], kinds[name])) for name in order])})"]
-    _check_count(http, feed, seen, total)
+        behind = [f"({after([(name, kinds[name], _key_value(rows[-1][name], kinds[name])) for name in order])})"]
+        stuck, seen, position = (stuck + 1, seen, position) if behind == position else (0, seen + len(rows), behind)
+    raise SourceFault(f"{http.name}: {feed.entity} gives the same page {stuck} times", "pages that go on",
+                      "see whether $filter and $orderby work on its key and change stamp")
 
 # %% ../../nbs/data/11_odata.ipynb #4a84218d
 def _page(rows: list[dict], kinds: Mapping[str, str], http: Http, feed: Feed) -> pa.Table:

@@ -6,6 +6,7 @@
 __all__ = ['make_tax_ids', 'is_tax_id', 'Planted', 'Industry', 'simulate', 'write_industria']
 
 # %% ../../nbs/data/17_simulator.ipynb #6dcf7c8e
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import date
@@ -399,7 +400,7 @@ def simulate(seed: int = 7, scale: float = 1.0, as_of: date = date(2025, 6, 2)) 
     return Industry(as_of, tables, planted)
 
 # %% ../../nbs/data/17_simulator.ipynb #52c87d6b
-_VERSION = 1
+_VERSION = 2
 _MANIFEST = "manifest.json"
 
 
@@ -427,5 +428,6 @@ def write_industria(folder: str | Path, seed: int = 7, scale: float = 1.0, as_of
             (staging / name).parent.mkdir(exist_ok=True)
             pq.write_table(table, staging / name, compression="zstd")
         hashes = {name: hash_file(staging / name) for name in sorted(tables)}
+        atomic_write(staging / "pseudonym.key", hashlib.sha256(f"made-up customers {seed}".encode()).hexdigest())
         atomic_write(staging / _MANIFEST, json.dumps({"recipe": recipe, "files": hashes}, indent=1))
     return raw

@@ -30,9 +30,10 @@ from .judging import REJECTED_SCHEMA
 from .store import Store, Writer, open_store
 from .weekly import Vocabulary, WeeklyBuild, build_plans, build_weekly, code_table, extend_codes
 
-# %% ../../nbs/data/12_warehouse.ipynb #a3635986
+# %% ../../nbs/data/12_warehouse.ipynb #4a72e1cb
 _ORDER = {"weekly": ("produto_cat", "uf_cat", "timestamp"), "plans": ("produto_cat", "uf_cat", "timestamp"), "coverage": ("produto_cat", "uf_cat"),
-          "products": ("produto_cat",), "regions": ("uf_cat",), "rejected": tuple(REJECTED_SCHEMA.names)}
+          "stockouts": ("produto_cat", "uf_cat", "timestamp"), "products": ("produto_cat",), "regions": ("uf_cat",),
+          "rejected": tuple(REJECTED_SCHEMA.names)}
 
 
 def _sorted(name: str, table: pa.Table) -> pa.Table:
@@ -46,7 +47,7 @@ def _content_hash(table: pa.Table) -> str:
     pq.write_table(table.replace_schema_metadata(None).combine_chunks(), target, compression="none")
     return sha256(target.getbuffer()).hexdigest()
 
-# %% ../../nbs/data/12_warehouse.ipynb #c7484c5e
+# %% ../../nbs/data/12_warehouse.ipynb #f110b9b1
 @dataclass(frozen=True)
 class Snapshot:
     """One immutable state of the data. `meta` holds as_of, days and weeks covered, and row counts."""
@@ -56,7 +57,7 @@ class Snapshot:
     meta: dict = field(repr=False, compare=False)
 
     def table(self, name: str) -> pa.Table:
-        """One of the snapshot's tables (weekly, plans, coverage, products, regions, rejected), sorted."""
+        """One of the snapshot's tables (weekly, plans, coverage, stockouts, products, regions, rejected), sorted."""
         return _sorted(name, self.store.read(name, where={"snapshot_id": self.id}, columns=self.meta["columns"][name]))
 
     def weekly(self) -> pd.DataFrame:
@@ -74,6 +75,10 @@ class Snapshot:
     def coverage(self) -> pd.DataFrame:
         """produto_cat, uf_cat, first_day, last_day (last day covered), rows: what each series is made of."""
         return self.table("coverage").to_pandas()
+
+    def stockouts(self) -> pd.DataFrame:
+        """timestamp, produto_cat, uf_cat of the weeks in which goods were short: their sales measure no demand."""
+        return self.table("stockouts").to_pandas()
 
     def vocabulary(self) -> Vocabulary:
         """Codes and labels of the products and regions that occur in this snapshot."""
@@ -158,7 +163,7 @@ def _meta(build: WeeklyBuild, plans: pa.Table, dataset: Dataset, as_of: date, co
             "weeks": (build.last_week - build.first_week).days // 7 + 1, "series": build.coverage.num_rows,
             "channels": list(dataset.channels), "missing_week": dataset.missing_week, "counts": counts | build.counts | {"planned": plans.num_rows}}
 
-# %% ../../nbs/data/12_warehouse.ipynb #4ac4d076
+# %% ../../nbs/data/12_warehouse.ipynb #db29154f
 _FORECAST_KEY = ["level", "produto_cat", "uf_cat", "channel", "timestamp"]
 _FORECAST_COLUMNS = [*_FORECAST_KEY, "mean", *QUANTILE_COLUMNS]
 
@@ -176,19 +181,20 @@ class Warehouse:
             yield writer
 
     def publish(self, accepted: pa.Table, rejected: pa.Table, dataset: Dataset, as_of: date,
-                counts: Mapping[str, int] | None = None, plans: pa.Table | None = None, writer: Writer | None = None) -> Snapshot:
+                counts: Mapping[str, int] | None = None, plans: pa.Table | None = None, stockouts: pa.Table | None = None,
+                writer: Writer | None = None) -> Snapshot:
         """Build the weekly table and make it current; the same input gives the same snapshot and writes nothing new.
 
         `counts` are those of `read_rows` (rows, later); with them, no row may be unaccounted for. `plans` are those of
-        `read_rows`: what is planned from `as_of` on, a part of the later rows. `writer` is one that the caller holds already.
-        Raises `DatasetError`.
+        `read_rows`: what is planned from `as_of` on, a part of the later rows. `stockouts` are the weeks short of goods
+        (product, region, week). `writer` is one that the caller holds already. Raises `DatasetError`.
         """
         _check_rows(accepted)
         if plans is not None:
             _check_plans(plans, dataset.planned, as_of)
         found = _row_counts(accepted, rejected, counts)
         with nullcontext(writer) if writer else self.writing() as holder:
-            identity, meta = _publish(holder, _Material(accepted, rejected, plans), dataset, as_of, found)
+            identity, meta = _publish(holder, _Material(accepted, rejected, plans, stockouts), dataset, as_of, found)
         return Snapshot(self.store, identity, meta)
 
     def snapshot(self, id: str | None = None, dataset: str | None = None) -> Snapshot:
@@ -231,13 +237,25 @@ def _extend_vocabulary(writer: Writer, rows: pa.Table, dataset: Dataset) -> dict
         writer.append("codes", pa.table({name: pa.array(values) for name, values in zip(("kind", "label", "code"), zip(*new))}))
     return codes
 
-# %% ../../nbs/data/12_warehouse.ipynb #37d45215
+# %% ../../nbs/data/12_warehouse.ipynb #37080ca3
 class _Material(NamedTuple):
     """The rows of which a snapshot is made."""
 
     accepted: pa.Table
     rejected: pa.Table
     plans: pa.Table | None
+    stockouts: pa.Table | None
+
+
+def _coded_weeks(weeks: pa.Table | None, build: WeeklyBuild, codes: dict[str, dict[str, int]]) -> pa.Table:
+    """Weeks (product, region, week) of series in the weekly table, as timestamp, produto_cat, uf_cat."""
+    pairs = set(zip(build.coverage["produto_cat"].to_pylist(), build.coverage["uf_cat"].to_pylist()))
+    named = zip(*(weeks[name].to_pylist() for name in ("product", "region", "week"))) if weeks is not None else ()
+    found = [(week, codes["products"].get(product), codes["regions"].get(region)) for product, region, week in named]
+    kept = sorted((row for row in set(found) if row[1:] in pairs and build.first_week <= row[0] <= build.last_week), key=lambda row: row[1:] + row[:1])
+    days, products, regions = zip(*kept) if kept else ((), (), ())
+    return pa.table({"timestamp": pa.array(days, pa.date32()).cast(pa.timestamp("us")), "produto_cat": pa.array(products, pa.int64()),
+                     "uf_cat": pa.array(regions, pa.int64())})
 
 
 def _tables(material: _Material, build: WeeklyBuild, dataset: Dataset, as_of: date, codes: dict[str, dict[str, int]]) -> dict[str, pa.Table]:
@@ -246,7 +264,8 @@ def _tables(material: _Material, build: WeeklyBuild, dataset: Dataset, as_of: da
     plans = build_plans(material.accepted, material.plans, build, as_of, codes["products"], codes["regions"],
                         dataset.missing_day, aggregates)
     rejected = material.rejected.select(REJECTED_SCHEMA.names).cast(REJECTED_SCHEMA)
-    tables = {"weekly": build.weekly, "plans": plans, "coverage": build.coverage, "rejected": rejected} | _code_tables(build, **codes)
+    tables = {"weekly": build.weekly, "plans": plans, "coverage": build.coverage, "rejected": rejected,
+              "stockouts": _coded_weeks(material.stockouts, build, codes)} | _code_tables(build, **codes)
     return {name: _sorted(name, table) for name, table in tables.items()}
 
 # %% ../../nbs/data/12_warehouse.ipynb #f3d4d818
