@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['EXIT_CODES', 'app', 'Dataset_', 'AsOf', 'Regions', 'Jobs', 'Out', 'Device', 'Lang', 'Accept', 'Model', 'Strategy_',
            'House', 'OUT', 'Strategy', 'run', 'ingest', 'quality', 'backtest', 'finetune', 'forecast', 'report',
-           'pretrain', 'version', 'main']
+           'Shape', 'publish', 'erase', 'pretrain', 'version', 'main']
 
 # %% ../nbs/90_cli.ipynb #960bc2e2
 import datetime
@@ -184,6 +184,42 @@ def report(dataset: Dataset_, as_of: AsOf = None, regions: Regions = None, jobs:
 
     chosen = _settings(dataset, as_of, out, regions=_regions(regions), jobs=jobs, lang=lang)
     _say(f"open {report_step(chosen, resume=resume, say=_say)}")
+
+# %% ../nbs/90_cli.ipynb #61ad3f6c
+class Shape(enum.StrEnum):
+    """Where published forecasts go."""
+
+    csv = "csv"
+    xlsx = "xlsx"
+    parquet = "parquet"
+    table = "table"
+
+
+@app.command()
+def publish(dataset: Dataset_, to: Annotated[Shape, typer.Option("--to", help="A file beside the pages, or the table published_forecasts.")] = Shape.csv,
+            run_id: Annotated[str | None, typer.Option("--run", help="A run's id; default the newest of that day.")] = None,
+            as_of: AsOf = None, out: Out = OUT, warehouse: House = None):
+    """Publish a run's forecasts for other systems: one row per series, channel and week with its 80 % interval.
+
+    Example: ttm publish data/rossmann --to xlsx
+    """
+    from ttm_notebooks.road import publish_step
+
+    path = publish_step(_settings(dataset, as_of, out, warehouse=warehouse), to.value, run_id, say=_say)
+    _say(f"published {path or 'in the warehouse'}")
+
+# %% ../nbs/90_cli.ipynb #1d550d21
+@app.command()
+def erase(dataset: Dataset_, customer: Annotated[list[str], typer.Option("--customer", help="An identifier as the source writes it; may be repeated.")],
+          reason: Annotated[str, typer.Option("--reason", help="Kept in the table erasures, without the customer.")],
+          out: Out = OUT, warehouse: House = None):
+    """Remove customers' pseudonyms and what leads to them from the warehouse, keep the amounts, and prove it.
+
+    Example: ttm erase data/industria --customer C000017 --reason "request 2025-17"
+    """
+    from ttm_notebooks.road import erase_step
+
+    erase_step(_settings(dataset, None, out, warehouse=warehouse), customer, reason, datetime.date.today(), say=_say)
 
 # %% ../nbs/90_cli.ipynb #5d9dcc11
 @app.command()

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['LANGUAGES', 'Say', 'Settings', 'settings', 'warehouse_of', 'ingest', 'judge', 'broken_rules', 'begin', 'panel_of',
-           'candidates_of', 'Measured', 'measure_past', 'forecaster_of', 'forecasts_of', 'series_table', 'plans_used',
-           'quality_results', 'Prepared', 'prepare', 'compute', 'quality_step', 'backtest_step', 'finetune_step',
-           'forecast_step', 'report_step', 'run_road']
+           'candidates_of', 'Measured', 'history_known', 'measure_past', 'forecaster_of', 'forecasts_of',
+           'series_table', 'plans_used', 'quality_results', 'Prepared', 'prepare', 'compute', 'quality_step',
+           'backtest_step', 'finetune_step', 'forecast_step', 'publish_step', 'erase_step', 'report_step', 'run_road']
 
-# %% ../nbs/80_road.ipynb #2b7b3a31
+# %% ../nbs/80_road.ipynb #f580b386
 import contextlib
 import dataclasses
 import datetime
@@ -21,15 +21,17 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 import ttm_notebooks
-from .core.errors import DatasetError, QualityStop, UsageError
+from .core.errors import DatasetError, QualityStop, TTMError, UsageError
 from .core.files import hash_file, hash_json, sweep
 from .core.runs import RunRecord, finish_run, load_run, package_versions, save_run, start_run
 from .data.dataset import Dataset, load_dataset
 from .data.warehouse import Snapshot, Warehouse
 from .forecast.results import COLUMNS, Results, save_results
 
-# %% ../nbs/80_road.ipynb #af5fc896
+# %% ../nbs/80_road.ipynb #6933037e
 if TYPE_CHECKING:
+    import numpy as np
+
     from ttm_notebooks.data.panel import Panel
     from ttm_notebooks.data.quality import QualityReport
     from ttm_notebooks.forecast.candidates import Candidate
@@ -227,7 +229,28 @@ class Measured:
     policy: "Policy"
     calibrators: dict[str, dict[str, "Calibrator"]]
 
-# %% ../nbs/80_road.ipynb #36f576a2
+# %% ../nbs/80_road.ipynb #dd7a99fc
+def history_known(chosen: Settings, panel: "Panel") -> Callable[["np.datetime64"], "Panel"] | None:
+    """For a day, the panel as it was known on its morning; None where no source tells when rows were changed."""
+    from ttm_notebooks.data.landing import rows_known
+    from ttm_notebooks.data.panel import Panel
+    from ttm_notebooks.data.quality import judge_rows
+    from ttm_notebooks.data.weekly import build_weekly
+
+    dataset, store = chosen.dataset, warehouse_of(chosen).store
+    if not any(source.columns.changed or (source.feed and source.feed.changed) for source in dataset.sources):
+        return None
+    codes = {kind: dict(zip(panel.series[label], panel.series[code])) for kind, label, code in (("products", "product", "produto_cat"),
+                                                                                            ("regions", "region", "uf_cat"))}
+
+    def known_at(day: "np.datetime64") -> "Panel":
+        rows = judge_rows(rows_known(dataset, store, day.item()).rows, dataset)[0]
+        built = build_weekly(rows, dataset.channels, day.item(), codes["products"], codes["regions"], dataset.missing_week, dataset.missing_day)
+        return Panel.from_frame(built.weekly.to_pandas(), channels=dataset.channels, missing="mask")
+
+    return known_at
+
+# %% ../nbs/80_road.ipynb #1bbc5d37
 def measure_past(chosen: Settings, panel: "Panel", candidates: tuple["Candidate", ...], say: Say = _silent) -> Measured:
     """Backtest all candidates, calibrate their intervals on what lay before each origin, let the gate choose at each origin and for now."""
     from ttm_notebooks.data.covariates import plan_reach
@@ -238,11 +261,24 @@ def measure_past(chosen: Settings, panel: "Panel", candidates: tuple["Candidate"
     cache = chosen.home / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     sweep(cache)
-    result = backtest(panel, candidates, chosen.horizon, cache=cache, jobs=chosen.jobs, progress=True, reach=plan_reach(panel))
+    reach, known_at = plan_reach(panel), history_known(chosen, panel)
+    result = backtest(panel, candidates, chosen.horizon, cache=cache, jobs=chosen.jobs, progress=True, reach=reach, known_at=known_at)
+    if known_at and result.reported:
+        say(_hindsight(panel, candidates, chosen, cache, known_at))
     made = calibrated(result)
     policy = run_policy(made.result)
     say(f"backtest over {len(made.result.reported)} origins; {policy_sentence(policy, 'en') or 'the history is too short for one'}")
     return Measured(policy, made.calibrators)
+
+# %% ../nbs/80_road.ipynb #5bdf4e0d
+def _hindsight(panel: "Panel", candidates: tuple["Candidate", ...], chosen: Settings, cache: Path, known_at: Callable) -> str:
+    """How much later corrections would have flattered the cheap candidates."""
+    from ttm_notebooks.forecast.backtest import backtest
+    from ttm_notebooks.forecast.hindsight import flattery, flattery_sentence
+
+    cheap = [one for one in candidates if one.name in ("SeasonalNaive", "ZeroShot")]
+    with_it, without = (backtest(panel, cheap, chosen.horizon, cache=cache, known_at=known) for known in (None, known_at))
+    return flattery_sentence(flattery(with_it, without), "en")
 
 # %% ../nbs/80_road.ipynb #4c4810f4
 def forecaster_of(chosen: Settings, panel: "Panel", candidates: tuple["Candidate", ...], measured: Measured, record: RunRecord,
@@ -416,6 +452,38 @@ def forecast_step(chosen: Settings, say: Say = _silent) -> Path:
     """Everything up to the results folder, without pages."""
     with _alone(chosen), _recorded(chosen):
         return compute(chosen, prepare(chosen, say), say)
+
+# %% ../nbs/80_road.ipynb #29c82324
+def publish_step(chosen: Settings, to: str, run_id: str | None = None, say: Say = _silent) -> Path | None:
+    """Publish the newest run's forecasts (or those of `run_id`): `to` is csv, xlsx or parquet for a file beside the pages, or table. UsageError without any."""
+    from ttm_notebooks.data.writeback import rows_to_send, write_export, write_table
+
+    house = warehouse_of(chosen)
+    kept = house.forecasts(chosen.as_of, run_id)
+    if kept.empty:
+        raise UsageError(f"no forecasts as of {chosen.as_of}" + (f" of run {run_id}" if run_id else ""), "a forecast to publish", "run `ttm forecast` first")
+    record = load_run(chosen.folder / "run" / "run.json").run_id if run_id is None and (chosen.folder / "run").exists() else kept["run_id"].iloc[-1]
+    labels = house.snapshot(dataset=chosen.dataset.id).vocabulary()
+    rows = rows_to_send(kept[kept["run_id"] == record], labels.products, labels.regions)
+    if to == "table":
+        say(f"{write_table(rows, house.store):,} new rows of run {record} in the table published_forecasts")
+        return None
+    return write_export(rows, chosen.folder, to)
+
+# %% ../nbs/80_road.ipynb #b3d8adeb
+def erase_step(chosen: Settings, identifiers: list[str], reason: str, today: datetime.date, say: Say = _silent) -> None:
+    """Erase customers from the warehouse and prove it; UsageError where the data set knows no customers, TTMError where something was left."""
+    from ttm_notebooks.data.privacy import erase, where_found
+    from ttm_notebooks.data.sources import pseudonym_key_of
+
+    key, house = pseudonym_key_of(chosen.dataset), warehouse_of(chosen)
+    if key is None:
+        raise UsageError(f"{chosen.dataset.name} maps no customer", "a data set with privacy.pseudonym_key and columns.customer")
+    with house.writing() as writer:
+        changed = erase(writer, identifiers, key, today, reason)
+    if left := where_found(house.store, identifiers, key):
+        raise TTMError(f"still found in {', '.join(left)}", "nothing left of an erased customer", "look there, and report this")
+    say(f"erased {len(identifiers)} customer(s): {sum(changed.rows.values()):,} rows changed, amounts kept; nothing is found any more")
 
 # %% ../nbs/80_road.ipynb #40207c6d
 def report_step(chosen: Settings, resume: bool = True, say: Say = _silent) -> Path:

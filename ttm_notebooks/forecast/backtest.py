@@ -12,7 +12,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,6 +29,7 @@ from ..core.metrics import (QUANTILE_COLUMNS, QUANTILE_LEVELS, bias, bootstrap_i
                                         weighted_quantile_loss)
 from ..data.covariates import hide_plans
 from ..data.panel import Panel, aggregate
+from ..data.vintages import align
 from ..data.segments import abc_xyz
 from .candidates import Blend, Candidate, average, worker_pool
 from .cold_start import cold_start
@@ -244,12 +245,14 @@ def _check(panel: Panel, candidates: Sequence[Candidate], horizon: int, origins:
 
 # %% ../../nbs/forecast/33_backtest.ipynb #706933e2
 def backtest(panel: Panel, candidates: Sequence[Candidate], horizon: int = 26, origins: Sequence[Origin] | None = None,
-             cache: str | Path | None = None, jobs: int = 1, progress: bool = False, reach: Mapping[str, int] | None = None) -> BacktestResult:
+             cache: str | Path | None = None, jobs: int = 1, progress: bool = False, reach: Mapping[str, int] | None = None,
+             known_at: Callable[[np.datetime64], Panel] | None = None) -> BacktestResult:
     """Forecast with every candidate at every origin (default: `plan_origins`), each seeing only the weeks before it, and plans.
 
     `reach` says how many weeks ahead each plan was known at an origin (`covariates.plan_reach` of the panel: as far as today's plans
-    reach); None: all plans were known. `cache` is a folder in which finished parts survive a kill. `jobs` processes serve the slow
-    baselines. Raises UsageError for candidates of one name and for origins outside the panel.
+    reach); None: all plans were known. `known_at` gives the panel as it was known on the Monday of an origin, for data that are corrected
+    later (`data.vintages`); None: history was always known as it is now. `cache` is a folder in which finished parts survive a kill.
+    `jobs` processes serve the slow baselines. Raises UsageError for candidates of one name and for origins outside the panel.
     """
     origins = plan_origins(panel.n_weeks, horizon) if origins is None else sorted(origins)
     _check(panel, candidates, horizon, origins)
@@ -257,7 +260,8 @@ def backtest(panel: Panel, candidates: Sequence[Candidate], horizon: int = 26, o
     forecasts = {}
     with worker_pool(jobs if origins else 1) as pool, tqdm(total=len(simple) * len(origins), desc="backtest", disable=not progress) as bar:
         for origin in origins:
-            before, known = hide_plans(panel.slice(end=origin.position, plan_weeks=horizon), reach or {}), {}
+            then = panel if known_at is None else align(known_at(panel.weeks[0].astype("datetime64[D]") + 7 * origin.position), panel)
+            before, known = hide_plans(then.slice(end=origin.position, plan_weeks=horizon), reach or {}), {}
             for candidate in simple:
                 bar.set_postfix_str(f"{candidate.name} before {before.weeks[-1] + 7}")
                 known[candidate.key] = _compute(candidate, before, horizon, cache, pool)
