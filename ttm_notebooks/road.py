@@ -394,11 +394,12 @@ def _quality_page(chosen: Settings, results: Results) -> Path:
     run_reports(folder, chosen.folder / "quality", lang=chosen.lang, jobs=1)
     return chosen.folder / "quality" / "quality.html"
 
-# %% ../nbs/80_road.ipynb #bf84198d
+# %% ../nbs/80_road.ipynb #ef215ad7
 def compute(chosen: Settings, ready: Prepared, say: Say = _silent) -> Path:
-    """Backtest, choose, fit, forecast, and publish the results folder; does nothing when it is there already."""
+    """Backtest, choose, fit, forecast, and publish the results folder; does nothing when it is there already, and in the warehouse."""
     folder, record = chosen.folder / "run", ready.record
-    if (folder / "run.json").is_file() and load_run(folder / "run.json").run_id == record.run_id:
+    there = (folder / "run.json").is_file() and load_run(folder / "run.json").run_id == record.run_id
+    if there and not warehouse_of(chosen).forecasts(chosen.as_of, record.run_id).empty:
         say(f"run {record.run_id}: the results are there already")
         return folder
     panel = panel_of(chosen, ready.snapshot)

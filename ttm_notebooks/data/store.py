@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['Where', 'PATIENCE', 'SQL_TYPES', 'Store', 'Writer', 'quoted', 'condition', 'check_types', 'unknown_table',
-           'DuckDBStore', 'DuckDBWriter', 'plain_table', 'open_store']
+           'DuckDBStore', 'DuckDBWriter', 'rotate_store', 'plain_table', 'open_store']
 
-# %% ../../nbs/data/12_store.ipynb #8d2c1ba7
+# %% ../../nbs/data/12_store.ipynb #74554d14
 import os
 import shutil
 import tempfile
@@ -20,7 +20,7 @@ import duckdb
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
-from ..core.errors import DatasetError, UsageError
+from ..core.errors import DatasetError, KeyProblem, UsageError
 from ..core.keys import DataKey, attach_encrypted, data_key
 
 # %% ../../nbs/data/12_store.ipynb #89dc0bdc
@@ -296,6 +296,41 @@ class DuckDBWriter(Writer):
         os.replace(fresh, self.store.work)
         self._open()
         self.publish()
+
+# %% ../../nbs/data/12_store.ipynb #b1fb2ed7
+def rotate_store(path: str | Path, old: DataKey | None, new: DataKey | None) -> bool:
+    """Encrypt a DuckDB warehouse with `new` instead of `old` (None: plain); False where it has the new key already. Raises KeyProblem for a wrong `old`."""
+    store = DuckDBStore(path, old)
+    with FileLock(f"{store.path}.lock", timeout=PATIENCE), duckdb.connect() as connection:
+        if _opens(store.path, new):
+            _remove_work(store.work)
+            return False
+        fresh = store.path.with_name(f".{store.path.name}.rotated.part")
+        fresh.unlink(missing_ok=True)
+        attach_encrypted(connection, store.path, "house", old, read_only=True)
+        attach_encrypted(connection, fresh, "fresh", new)
+        connection.execute("COPY FROM DATABASE house TO fresh")
+        connection.execute("DETACH fresh")
+        connection.execute("DETACH house")
+        os.replace(fresh, store.path)
+        _remove_work(store.work)
+    return True
+
+
+def _opens(path: Path, key: DataKey | None) -> bool:
+    """Whether a file opens with a key."""
+    try:
+        with duckdb.connect() as connection:
+            attach_encrypted(connection, path, "house", key, read_only=True)
+    except KeyProblem:
+        return False
+    return True
+
+
+def _remove_work(work: Path) -> None:
+    """Remove a working file and its log."""
+    for path in (work, Path(f"{work}.wal")):
+        path.unlink(missing_ok=True)
 
 # %% ../../nbs/data/12_store.ipynb #852f4a73
 _SPELLINGS = {pa.large_string(): pa.string(), pa.string_view(): pa.string(), pa.large_binary(): pa.binary(), pa.null(): pa.string(),

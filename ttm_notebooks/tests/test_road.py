@@ -11,10 +11,11 @@ __all__ = ['YAML', 'TTM', 'BAD', 'EXPORTS', 'SECRETS', 'sales', 'company', 'ttm'
            'test_wrong_use_is_told_in_words', 'test_quality_stop_has_its_code_and_its_page_and_can_be_accepted',
            'test_bad_files_end_in_words_or_results', 'test_one_series_of_three_years_gets_a_forecast_and_a_backtest',
            'test_killed_run_continues_to_the_same_forecast', 'test_interrupted_run_says_how_to_go_on',
-           'test_with_a_key_nothing_at_rest_is_readable', 'test_readme_names_every_command_and_no_other',
+           'test_with_a_key_nothing_at_rest_is_readable', 'test_the_warehouse_may_be_a_postgresql',
+           'test_forecasts_are_published_and_customers_erased', 'test_readme_names_every_command_and_no_other',
            'test_readme_yaml_reads_the_csv_it_promises_to_read', 'test_package_imports_without_torch']
 
-# %% ../../nbs/tests/90_test_road.ipynb #52231fd6
+# %% ../../nbs/tests/90_test_road.ipynb #abdf1bc6
 import json
 import os
 import re
@@ -29,6 +30,7 @@ import pandas as pd
 import pytest
 
 from ..core.runs import load_run
+from ..data.local_postgres import postgres_programs, private_postgres
 from ..data.warehouse import Warehouse
 from ..forecast.results import load_results
 
@@ -263,6 +265,41 @@ def test_with_a_key_nothing_at_rest_is_readable(tmp_path):
             refused = ttm(*words, "--out", tmp_path / "out", env={"TTM_DATA_KEY": "", **wrong})
             assert refused.returncode == 4 and "is encrypted" in refused.stderr and "Traceback" not in refused.stderr
             assert len(refused.stderr.strip().splitlines()) == 1
+
+# %% ../../nbs/tests/90_test_road.ipynb #ccc26870
+@pytest.mark.skipif(postgres_programs() is None, reason="PostgreSQL is not installed: apt-get install postgresql")
+def test_the_warehouse_may_be_a_postgresql(tmp_path):
+    home = company(tmp_path / "small", sales(120))
+    with private_postgres() as address:
+        words = ("forecast", home, "--out", tmp_path, "--model", "none", "--accept-quality", "--warehouse")
+        for place in (address, tmp_path / "w.duckdb"):
+            ended = ttm(*words, place)
+            assert ended.returncode == 0, ended.stderr
+        one, other = Warehouse(address), Warehouse(tmp_path / "w.duckdb")
+        assert one.snapshot().id == other.snapshot().id and one.snapshot().weekly().equals(other.snapshot().weekly())
+        columns = ["level", "produto_cat", "uf_cat", "channel", "timestamp", "mean", "q0.5"]
+        assert one.forecasts()[columns].equals(other.forecasts()[columns])
+    refused = ttm("ingest", home, "--out", tmp_path, "--warehouse", "postgresql://nobody@127.0.0.1:1/x")
+    assert refused.returncode == 2 and "cannot be reached" in refused.stderr
+
+# %% ../../nbs/tests/90_test_road.ipynb #174bd8b5
+def test_forecasts_are_published_and_customers_erased(tmp_path):
+    frame = sales(120).assign(buyer=[f"CUSTOMER{number % 50:03d}" for number in range(120 * 6)])
+    yaml = YAML.replace("revenue: revenue}", "revenue: revenue, customer: buyer}") + "privacy: {pseudonym_key: env:TTM_TEST_PSEUDONYMS}\n"
+    home, env = company(tmp_path / "small", frame, yaml), {"TTM_TEST_PSEUDONYMS": "5e" * 32}
+    assert ttm("ingest", home, "--out", tmp_path).returncode == 4
+    ended = ttm("forecast", home, "--out", tmp_path, "--model", "none", "--accept-quality", env=env)
+    assert ended.returncode == 0, ended.stderr
+    for to in ("csv", "table"):
+        assert ttm("publish", home, "--out", tmp_path, "--to", to, env=env).returncode == 0
+    table, = (tmp_path / "small" / "2024-01-01").glob("forecast-*.csv")
+    house = Warehouse(tmp_path / "small" / "warehouse.duckdb")
+    assert len(pd.read_csv(table)) == 6 * 2 * 26 == house.store.read("published_forecasts").num_rows
+    assert b"CUSTOMER007" not in house.store.path.read_bytes()
+    before = house.store.read("raw_sales")["customer"].null_count
+    erased = ttm("erase", home, "--out", tmp_path, "--customer", "customer-007", "--reason", "asked", env=env)
+    assert erased.returncode == 0 and "nothing is found any more" in erased.stderr
+    assert house.store.read("raw_sales")["customer"].null_count > before == 0
 
 # %% ../../nbs/tests/90_test_road.ipynb #b844fb31
 def test_readme_names_every_command_and_no_other():

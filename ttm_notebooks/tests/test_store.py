@@ -8,9 +8,10 @@ __all__ = ['KEY', 'needs_postgres', 'BACKENDS', 'texts', 'COLUMNS', 'rows_drawn'
            'test_names_are_never_sql', 'test_one_writer_at_a_time', 'write_pages', 'run', 'test_shot_and_started_again',
            'test_readers_see_whole_states_and_never_wait', 'test_a_full_disk_leaves_the_published_file_as_it_was',
            'test_a_file_that_was_moved_or_restored_is_the_truth',
-           'test_deleted_values_are_gone_from_the_disk_after_compaction', 'test_nothing_is_readable_without_the_key']
+           'test_deleted_values_are_gone_from_the_disk_after_compaction', 'test_nothing_is_readable_without_the_key',
+           'rotate_again', 'test_a_key_is_changed_whatever_happens']
 
-# %% ../../nbs/tests/12_test_store.ipynb #4f0e5caa
+# %% ../../nbs/tests/12_test_store.ipynb #c9643a40
 import os
 import random
 import signal
@@ -27,7 +28,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import ttm_notebooks
-from ..core.errors import DatasetError, UsageError
+from ..core.errors import DatasetError, KeyProblem, UsageError
 from ..core.keys import DataKey
 from ..data.local_postgres import postgres_programs, private_postgres
 from ..data.store import DuckDBStore, Store, open_store
@@ -214,3 +215,41 @@ def test_nothing_is_readable_without_the_key(tmp_path):
         while_open = [path for path in tmp_path.rglob("*") if path.is_file() and b"lanted" in path.read_bytes().lower()]
         writer.publish()
     assert not while_open and not [path for path in tmp_path.rglob("*") if path.is_file() and b"lanted" in path.read_bytes().lower()]
+
+# %% ../../nbs/tests/12_test_store.ipynb #710a3cc4
+def rotate_again(path: str) -> None:
+    """Change the key of a file; says so when it begins."""
+    from ttm_notebooks.data.store import rotate_store
+
+    print("begun", flush=True)
+    rotate_store(path, DataKey(bytes.fromhex(KEY)), DataKey(bytes.fromhex("cd" * 32)))
+    print("done", flush=True)
+
+
+def test_a_key_is_changed_whatever_happens(tmp_path):
+    path, chance, keys = tmp_path / "safe.duckdb", random.Random(5), [DataKey(bytes.fromhex(KEY)), DataKey(bytes.fromhex("cd" * 32))]
+    rows = pa.table({"row": pa.array(range(300_000), pa.int64()), "text": [f"line {number}" for number in range(300_000)]})
+    with DuckDBStore(path, keys[0]).writing() as writer:
+        writer.append("t", rows)
+        writer.publish()
+    for attempt in range(40):
+        process = run("rotate_again", path)
+        assert process.stdout.readline() == "begun\n", process.stderr.read()
+        try:
+            told, _ = process.communicate(timeout=chance.uniform(0.0, 0.3) if attempt < 10 else 60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            told, _ = process.communicate()
+        opened = [key for key in keys if _count(path, key) == rows.num_rows]
+        assert len(opened) == 1
+        if "done" in told:
+            break
+    assert opened == [keys[1]] and not list(tmp_path.glob("*.work")) and DuckDBStore(path, keys[1]).read("t").equals(rows)
+
+
+def _count(path: Path, key: DataKey) -> int:
+    """Rows of the table t; -1 where the key does not fit."""
+    try:
+        return DuckDBStore(path, key).read("t", columns=["row"]).num_rows
+    except KeyProblem:
+        return -1

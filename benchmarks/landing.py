@@ -1,0 +1,112 @@
+"""How fast rows land: python benchmarks/landing.py [--data data/industria].
+
+The simulated company's five years of order lines, first from its Parquet files (first load, a day's increment in a file of its own, a run
+without news), then over OData from the local ERP, and the connector's reading of 50,000 entities beside pyodata's own. Each is a fresh
+process with a warehouse of its own; memory is the process's peak. Writes landing.csv.
+"""
+import argparse
+import datetime
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from machine import write_results
+
+DROPS = """\
+schema_version: 1
+name: drops
+as_of: 2025-06-03
+missing_week: zero
+returns: net
+sources:
+  files: orders/*.parquet
+  columns: {date: data_pedido, product: material, region: uf, category: categoria, units: quantidade, revenue: valor_liquido, order_id: pedido}
+  joins: [{file: materials.parquet, on: material, columns: [categoria]}]
+  covariates: {desconto: {column: desconto_planejado, planned: true, aggregate: max}}
+"""
+INGEST = "import sys; from ttm_notebooks.road import ingest, settings; ingest(settings(sys.argv[1], out=sys.argv[2]))"
+
+
+def run(code: str, *arguments: object) -> tuple[float, float]:
+    """Seconds and peak gigabytes of a fresh interpreter."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=True)
+    return time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+
+
+def drops(raw: Path, room: Path) -> list[dict]:
+    """First load, increment and idle run of the Parquet files."""
+    home = room / "drops"
+    shutil.copytree(raw / "orders", home / "orders")
+    shutil.copy(raw / "materials.parquet", home / "materials.parquet")
+    (home / "dataset.yaml").write_text(DROPS)
+    total = sum(pq.read_metadata(file).num_rows for file in home.glob("orders/*.parquet"))
+    rows = []
+    seconds, memory = run(INGEST, home, room / "out")
+    rows.append({"what": "first load, Parquet files", "rows": total, "seconds": seconds, "gigabytes": memory})
+    newest = pq.read_table(sorted(home.glob("orders/*.parquet"))[-1]).slice(0, 1300)
+    day = pa.array([datetime.date(2025, 6, 2)] * len(newest))
+    pq.write_table(newest.set_column(newest.column_names.index("data_pedido"), "data_pedido", day), home / "orders" / "orders-2025-06-02.parquet")
+    for what in ("a day's increment", "nothing new"):
+        rows.append({"what": what, "rows": len(newest) if what[0] == "a" else 0, "seconds": run(INGEST, home, room / "out")[0], "gigabytes": float("nan")})
+    return rows
+
+
+def over_odata(data: Path, room: Path) -> dict:
+    """First load of the whole company from its local systems."""
+    started = time.perf_counter()
+    command = [str(Path(sys.executable).parent / "ttm"), "ingest", str(data), "--out", str(room / "systems")]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    seconds, landed = time.perf_counter() - started, told.stderr.split("landed ")[1].split(" new rows")[0]
+    return {"what": "first load, ERP, CRM and WMS", "rows": int(landed.replace(",", "")), "seconds": seconds, "gigabytes": float("nan")}
+
+
+def readers(count: int = 50_000, page: int = 5000) -> list[dict]:
+    """Seconds to read `count` entities by our connector, and by pyodata's own objects."""
+    import os
+
+    import pyodata
+    import requests
+
+    from ttm_notebooks.data.http import pages_of
+    from ttm_notebooks.data.local_erp import erp_app
+    from ttm_notebooks.data.local_server import LocalServer
+    from ttm_notebooks.data.odata import odata_pages
+    from ttm_notebooks.data.systems import Feed, OData
+
+    os.environ["TTM_LOCAL_ERP"] = "local"
+    names = [f"C{number}" for number in range(6)]
+    table = pa.table({"Order": [f"{number:09d}" for number in range(count)], **{name: [float(number) for number in range(count)] for name in names}})
+    with LocalServer(erp_app({"Items": table}, {"Items": ("Order",)})) as server:
+        started = time.perf_counter()
+        system = OData(kind="odata", url=f"{server.url}/odata", user="TTM", password="env:TTM_LOCAL_ERP", page_size=page)
+        assert sum(one.num_rows for one in pages_of(odata_pages(system, Feed(system="erp", entity="Items", key="Order"), names))) == count
+        ours = time.perf_counter() - started
+        session = requests.Session()
+        session.auth = ("TTM", "local")
+        started, seen = time.perf_counter(), 0
+        client = pyodata.Client(f"{server.url}/odata/", session)
+        while seen < count:
+            for entity in client.entity_sets.Items.get_entities().order_by("Order").top(page).skip(seen).execute():
+                seen += bool([getattr(entity, name) for name in ("Order", *names)])
+        theirs = time.perf_counter() - started
+    return [{"what": "50,000 entities, our connector", "rows": count, "seconds": ours, "gigabytes": float("nan")},
+            {"what": "50,000 entities, pyodata's objects", "rows": count, "seconds": theirs, "gigabytes": float("nan")}]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("data/industria"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = drops(options.data / "raw", Path(folder)) + [over_odata(options.data, Path(folder))] + readers()
+    for row in found:
+        row["rows_per_second"] = row["rows"] / row["seconds"]
+        print({name: round(value, 2) if isinstance(value, float) else value for name, value in row.items()})
+    write_results("landing", [{name: round(value, 3) if isinstance(value, float) else value for name, value in row.items()} for row in found])
