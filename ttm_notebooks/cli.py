@@ -270,11 +270,22 @@ def _unforeseen(error: BaseException) -> int:
     typer.echo(f"ttm failed: {type(error).__name__}: {error}\n{where}", err=True)
     return 1
 
+# %% ../nbs/90_cli.ipynb #0854f344
+_show_plainly = warnings.showwarning
+
+
+def _show_warning(message, category, *others, **more):
+    """A system's warning as one line of progress; others as Python shows them."""
+    if category.__name__ == "SourceWarning":
+        _say(f"warning: {message}")
+    else:
+        _show_plainly(message, category, *others, **more)
+
 # %% ../nbs/90_cli.ipynb #33984c81
 def main(arguments: list[str] | None = None) -> None:
     """The entry point: run the command, turn errors into sentences and exit codes."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
+    warnings.showwarning = _show_warning
     try:
         code = app(args=arguments, standalone_mode=False) or 0
     except TTMError as error:
