@@ -114,7 +114,7 @@ def warehouse_of(chosen: Settings) -> Warehouse:
     """The data set's warehouse: raw rows, snapshots of the data and every forecast ever made."""
     return Warehouse(chosen.warehouse or chosen.home / "warehouse.duckdb")
 
-# %% ../nbs/80_road.ipynb #71855743
+# %% ../nbs/80_road.ipynb #8a145822
 def ingest(chosen: Settings, say: Say = _silent) -> Snapshot:
     """Land what is new in the sources, judge what was known on the day and publish a snapshot; the same data give the same snapshot."""
     from ttm_notebooks.data.fetch import fetch
@@ -131,12 +131,24 @@ def ingest(chosen: Settings, say: Say = _silent) -> Snapshot:
         read = rows_known(chosen.dataset, writer, chosen.as_of)
         accepted, doubted = judge_rows(read.rows, chosen.dataset)
         rejected = pa.concat_tables([read.rejected, doubted], promote_options="permissive")
-        snapshot = house.publish(accepted, rejected, chosen.dataset, chosen.as_of, counts=read.counts, plans=read.plans,
-                                 stockouts=stockouts_known(chosen.dataset, writer, chosen.as_of), writer=writer)
+        accepted, unknown, hidden = _without_small_groups(accepted, chosen, say)
+        short = pa.concat_tables([stockouts_known(chosen.dataset, writer, chosen.as_of), unknown])
+        snapshot = house.publish(accepted, rejected, chosen.dataset, chosen.as_of, counts=read.counts | {"rows": read.counts["rows"] - hidden},
+                                 plans=read.plans, stockouts=short, writer=writer)
     counts = snapshot.meta["counts"]
     say(f"ingested {counts['accepted']:,} rows of {snapshot.meta['series']} series, {counts['rejected']:,} in quarantine, "
         f"{snapshot.meta['weeks']} weeks from {snapshot.meta['first_week']} to {snapshot.meta['last_week']}")
     return snapshot
+
+# %% ../nbs/80_road.ipynb #5d04aa5e
+def _without_small_groups(accepted: pa.Table, chosen: Settings, say: Say) -> tuple[pa.Table, pa.Table, int]:
+    """The rows that may be published, the weeks that become unknown, and how many rows were taken out."""
+    from ttm_notebooks.data.privacy import protected
+
+    kept, unknown, count = protected(accepted, chosen.dataset)
+    if count:
+        say(f"{count:,} weekly figures rest on fewer than {chosen.dataset.privacy.smallest_group} customers; {unknown.num_rows:,} were taken out")
+    return kept, unknown, accepted.num_rows - kept.num_rows
 
 # %% ../nbs/80_road.ipynb #28277bb6
 def judge(chosen: Settings, snapshot: Snapshot) -> "QualityReport":

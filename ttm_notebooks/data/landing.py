@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RAW', 'RAW_STOCK', 'LANDED', 'raw_schema', 'Landed', 'Part', 'parts_of', 'feed_pages', 'Visit', 'land', 'rows_known',
-           'stockouts_known']
+           'rows_behind', 'stockouts_known']
 
 # %% ../../nbs/data/12_landing.ipynb #e7c6dc12
 import datetime
@@ -349,6 +349,16 @@ def rows_known(dataset: Dataset, reader: "Store | Writer", as_of: datetime.date 
     table = table.sort_by([(name, "ascending") for name in ("source", "source_file", "source_row")])
     places = table.select(["source", "source_file"]).group_by(["source", "source_file"]).aggregate([]).num_rows
     return as_known(table, dataset, as_of or dataset.as_of, places)
+
+# %% ../../nbs/data/12_landing.ipynb #b3b9cf12
+def rows_behind(dataset: Dataset, reader: "Store | Writer", product: str, region: str, week: datetime.date, as_of: datetime.date | None = None) -> pa.Table:
+    """The accepted rows (`row_schema`) whose sum is the weekly figure of a product and region in the week of `week`, as known on `as_of`."""
+    from ttm_notebooks.data.quality import judge_rows
+
+    rows = judge_rows(rows_known(dataset, reader, as_of).rows, dataset)[0]
+    monday = week - datetime.timedelta(days=week.weekday())
+    inside = pc.and_(pc.greater_equal(rows["date"], monday), pc.less(rows["date"], monday + datetime.timedelta(days=7)))
+    return rows.filter(pc.and_(inside, pc.and_(pc.equal(rows["product"], product), pc.equal(rows["region"], region))))
 
 # %% ../../nbs/data/12_landing.ipynb #f09b6aa6
 def stockouts_known(dataset: Dataset, reader: "Store | Writer", as_of: datetime.date | None = None) -> pa.Table:

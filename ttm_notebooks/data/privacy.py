@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PseudonymKey', 'pseudonym_key', 'normalised', 'pseudonym', 'pseudonyms', 'regions_of', 'data_map', 'small_groups',
-           'cells_to_suppress', 'Erasure', 'erase', 'where_found']
+           'cells_to_suppress', 'protected', 'Erasure', 'erase', 'where_found']
 
 # %% ../../nbs/data/16_privacy.ipynb #0822820b
 import base64
@@ -153,6 +153,24 @@ def cells_to_suppress(rows: pa.Table, smallest: int) -> pa.Table:
                     FROM cells GROUP BY ALL HAVING count(*) FILTER (gone) = 1 AND count(*) > 1) AS lonely
                 WHERE cells.week = lonely.week AND cells.product = lonely.cell.product AND cells.region = lonely.cell.region""")
         return connection.execute("SELECT product, region, week FROM cells WHERE gone ORDER BY ALL").to_arrow_table()
+
+# %% ../../nbs/data/16_privacy.ipynb #20d2f23c
+def protected(rows: pa.Table, dataset: "Dataset") -> tuple[pa.Table, pa.Table, int]:
+    """Rows that may be published, the weeks (product, region, week) taken out, and how many cells are small. DatasetError where they are refused."""
+    none = pa.table({"product": pa.array([], pa.string()), "region": pa.array([], pa.string()), "week": pa.array([], pa.date32())})
+    if dataset.privacy is None or dataset.privacy.smallest_group < 2:
+        return rows, none, 0
+    count, least = small_groups(rows, dataset.privacy.smallest_group).num_rows, dataset.privacy.smallest_group
+    if count and dataset.privacy.small_groups == "refuse":
+        raise DatasetError(f"{count} weekly figures rest on fewer than {least} customers", f"at least {least} in each",
+                           "forecast coarser products or regions, or write small_groups: suppress")
+    if not count or dataset.privacy.small_groups == "report":
+        return rows, none, count
+    gone = cells_to_suppress(rows, least)
+    weeks = pc.cast(pc.floor_temporal(rows["date"], unit="week"), pa.date32())
+    keys = pc.binary_join_element_wise(rows["product"], rows["region"], pc.cast(weeks, pa.string()), "\x1f")
+    lost = pc.binary_join_element_wise(gone["product"], gone["region"], pc.cast(gone["week"], pa.string()), "\x1f")
+    return rows.filter(pc.invert(pc.is_in(keys, value_set=lost.combine_chunks()))), gone, count
 
 # %% ../../nbs/data/16_privacy.ipynb #3b11da32
 @dataclass(frozen=True)

@@ -282,7 +282,7 @@ def test_the_warehouse_may_be_a_postgresql(tmp_path):
     refused = ttm("ingest", home, "--out", tmp_path, "--warehouse", "postgresql://nobody@127.0.0.1:1/x")
     assert refused.returncode == 2 and "cannot be reached" in refused.stderr
 
-# %% ../../nbs/tests/90_test_road.ipynb #174bd8b5
+# %% ../../nbs/tests/90_test_road.ipynb #ed116c92
 def test_forecasts_are_published_and_customers_erased(tmp_path):
     frame = sales(120).assign(buyer=[f"CUSTOMER{number % 50:03d}" for number in range(120 * 6)])
     yaml = YAML.replace("revenue: revenue}", "revenue: revenue, customer: buyer}") + "privacy: {pseudonym_key: env:TTM_TEST_PSEUDONYMS}\n"
@@ -297,6 +297,10 @@ def test_forecasts_are_published_and_customers_erased(tmp_path):
     assert len(pd.read_csv(table)) == 6 * 2 * 26 == house.store.read("published_forecasts").num_rows
     assert b"CUSTOMER007" not in house.store.path.read_bytes()
     before = house.store.read("raw_sales")["customer"].null_count
+    yaml = yaml.replace("_PSEUDONYMS}", "_PSEUDONYMS, smallest_group: 3, small_groups: suppress}")
+    (home / "dataset.yaml").write_text(yaml)
+    hidden = ttm("ingest", home, "--out", tmp_path, env=env)
+    assert hidden.returncode == 1 and "no row was accepted" in hidden.stderr and "rest on fewer than 3 customers" in hidden.stderr
     erased = ttm("erase", home, "--out", tmp_path, "--customer", "customer-007", "--reason", "asked", env=env)
     assert erased.returncode == 0 and "nothing is found any more" in erased.stderr
     assert house.store.read("raw_sales")["customer"].null_count > before == 0
