@@ -30,7 +30,7 @@ development: .venv/.development
 	touch $@
 
 .venv/.development: .venv/.installed
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[desk,sources,keys,bench,dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[desk,sources,keys,serve,registry,bench,dev]'
 	touch $@
 
 # Style, layers and step: notebooks without outputs, exports as their notebooks say, imports one way, modules that lint.
