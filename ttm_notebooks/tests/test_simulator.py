@@ -14,8 +14,8 @@ __all__ = ['SEED', 'SCALE', 'PINNED', 'DESCRIPTION', 'REASONS', 'road', 'sales',
            'test_the_yearly_wave_is_in_the_data', 'test_chocolate_leaves_before_easter',
            'test_the_promotion_effect_is_in_the_data', 'test_the_planned_discount_reaches_the_weekly_table',
            'test_the_pipeline_leads_the_orders', 'test_nobody_works_on_holidays_and_weekends',
-           'test_orders_customers_and_materials_belong_together', 'test_a_killed_writer_leaves_all_or_nothing',
-           'test_the_bundled_description_reads_the_simulated_files']
+           'test_orders_customers_and_materials_belong_together', 'test_a_killed_writer_leaves_all_or_nothing', 'shape',
+           'test_the_bundled_description_reads_the_simulated_systems_as_it_read_the_files']
 
 # %% ../../nbs/tests/17_test_simulator.ipynb #c5195506
 import os
@@ -356,12 +356,19 @@ def test_a_killed_writer_leaves_all_or_nothing(tmp_path):
     assert died >= 5 and manifests == 1
 
 # %% ../../nbs/tests/17_test_simulator.ipynb #58c30e88
-def test_the_bundled_description_reads_the_simulated_files(road):
+def shape(source) -> tuple:
+    """What a source says, whatever the headers of the place it is read from."""
+    plans = {name: (item.planned, item.aggregate) for name, item in source.covariates.items()}
+    return source.frequency, source.label, source.constant, plans, [(join.file, join.columns) for join in source.joins]
+
+
+def test_the_bundled_description_reads_the_simulated_systems_as_it_read_the_files(road):
     bundled = Path(ttm_notebooks.__file__).resolve().parents[1] / "data" / "industria"
     if not (bundled / "dataset.yaml").exists():
         pytest.skip("data/industria belongs to the repository, not to the installed package")
     dataset = load_dataset(bundled)
     assert (dataset.fetch.kind, dataset.fetch.seed, dataset.fetch.scale) == ("simulator", SEED, 1.0)
-    assert dataset.sources == road.dataset.sources and dataset.region_codes == road.dataset.region_codes
+    assert list(map(shape, dataset.sources)) == list(map(shape, road.dataset.sources)) and dataset.region_codes == road.dataset.region_codes
+    assert {part.feed.system for part in (*dataset.sources, dataset.stock, *dataset.tables.values())} == set(dataset.systems)
     assert (dataset.as_of, dataset.missing_week, dataset.returns) == (date(2025, 6, 2), "zero", "net")
     assert hash_json(dataset.quality.model_dump()) == hash_json(road.dataset.quality.model_dump())
