@@ -83,9 +83,14 @@ def _is_address(text: str) -> bool:
         return False
 
 
+def _mentions(text: str, actor: str) -> bool:
+    """Whether a text is or names an actor; a short subject, such as 42, may be a part of another word."""
+    return actor == text or actor in re.split("[/:=,]", text) or (len(actor) > 5 and actor in text)
+
+# %% ../../nbs/core/03_audit.ipynb #806854db
 def _is_code(text: str, actor: str | None) -> bool:
     """Whether a text may stand in the log as it is."""
-    return bool(_TOKEN.fullmatch(text)) and not _TAXPAYER.search(text) and not _is_address(text) and (not actor or actor not in re.split("[/:=,]", text))
+    return bool(_TOKEN.fullmatch(text)) and not _TAXPAYER.search(text) and not _is_address(text) and not (actor and _mentions(text, actor))
 
 # %% ../../nbs/core/03_audit.ipynb #8586281c
 def impersonal(value: Any, key: AuditKey, actor: str | None = None) -> Any:
