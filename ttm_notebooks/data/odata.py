@@ -188,9 +188,9 @@ class _Asked:
         return f"({after([(name, self.kinds[name], _key_value(row[name], self.kinds[name])) for name in self.order])})"
 
 
-def _read_pass(http: Http, feed: Feed, asked: _Asked, begin: Sequence[str]) -> Iterator[pa.Table]:
-    """The pages of the rows that `begin` (filters) lets through."""
-    fixed, common = ([f"({feed.where})"] if feed.where else []), asked.parameters(http.system.page_size)
+def _read_pass(http: Http, feed: Feed, asked: _Asked, begin: Sequence[str], always: Sequence[str] = ()) -> Iterator[pa.Table]:
+    """The pages of the rows from `begin` (filters of the first page) on that `always` lets through."""
+    fixed, common = [*([f"({feed.where})"] if feed.where else []), *always], asked.parameters(http.system.page_size)
     position, total, seen, stuck = list(begin), None, 0, 0
     while stuck < http.system.attempts:
         sent = common | ({"$inlinecount": "allpages"} if total is None else {}) | ({"$filter": " and ".join([*fixed, *position])} if fixed or position else {})
@@ -237,7 +237,7 @@ def _check_ways(http: Http, feed: Feed, kinds: Mapping[str, str]) -> None:
 def _without_stamp(http: Http, feed: Feed, asked: _Asked) -> Iterator[pa.Table]:
     """The pages of the rows that tell no time of change; a warning where the service cannot be asked for them."""
     try:
-        yield from _read_pass(http, feed, asked, [f"{feed.changed} eq null"])
+        yield from _read_pass(http, feed, asked, [], [f"{feed.changed} eq null"])
     except SourceFault as fault:
         if not re.search(r"answered (400|501)", fault.found):
             raise

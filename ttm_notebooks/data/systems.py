@@ -151,7 +151,10 @@ class Salesforce(System):
 
 # %% ../../nbs/data/10_systems.ipynb #529c2ccf
 class Rest(System):
-    """JSON or CSV over HTTP. `token` is sent as a bearer token; `rows` is the path to the list in a JSON answer, `following` to the next page."""
+    """JSON or CSV over HTTP. `token` is sent as a bearer token; `rows` is the path to the list in a JSON answer, `following` to the next page.
+
+    `page` names the parameter that counts pages from 1, where they are not linked; `since` the one that asks for what has changed since a moment.
+    """
 
     kind: Literal["rest"]
     url: Address
@@ -161,6 +164,7 @@ class Rest(System):
     token: Secret | None = None
     rows: Text | None = None
     following: Text | None = None
+    page: Text | None = None
     since: Text | None = None
 
 
