@@ -274,7 +274,7 @@ def _source_problems(source: Source) -> list[str]:
     if source.frequency == "daily" and "label" in source.model_fields_set:
         problems.append("label has no meaning for daily rows: delete it, or set frequency: weekly")
     problems += [f"covariate name {name!r} is reserved: choose another" for name in source.covariates
-                 if name in RESERVED_NAMES or not name.isidentifier()]
+                 if name.casefold() in RESERVED_NAMES or not name.isidentifier()]
     return problems
 
 # %% ../../nbs/data/10_dataset.ipynb #e51fe52a
@@ -308,12 +308,27 @@ class Stock(Reading):
         return self
 
 # %% ../../nbs/data/10_dataset.ipynb #e6197ccd
-class Table(Part):
-    """A table of a system that is kept as it comes: our name for each of its columns; those in `customer` become pseudonyms."""
+class Table(Reading):
+    """A table of a system, or of files, that is kept as it comes: our name for each of its columns; those in `customer` become pseudonyms."""
 
-    feed: Feed
     columns: Annotated[dict[Text, Text], Field(min_length=1)]
     customer: Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Table":
+        for problem in (*_reading_problems(self), *_table_problems(self)):
+            raise ValueError(problem)
+        return self
+
+
+def _table_problems(table: Table) -> list[str]:
+    """Contradictions between a table's columns, as sentences."""
+    taken = {"source_file", "source_row", "changed", "dataset", "source", "record", "version", "fault"}
+    problems = [f"column {name!r} is a name of ours: choose another" for name in table.columns if name.casefold() in taken]
+    if len({name.casefold() for name in table.columns}) < len(table.columns):
+        problems.append("two columns have the same name but for capitals: a database takes them for one")
+    return problems + [f"customer names {name!r}, which is not under columns{did_you_mean(name, list(table.columns))}" for name in table.customer
+                       if name not in table.columns]
 
 
 class Privacy(Part):

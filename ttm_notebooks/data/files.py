@@ -30,10 +30,11 @@ from .values import as_mask, read_labels
 from .yaml_tree import did_you_mean
 
 # %% ../../nbs/data/11_files.ipynb #18778410
-def find_files(dataset: Dataset, index: int | None) -> list[Path]:
-    """All files of source `index` (None: of the stock), sorted; a pattern that finds nothing is an error, not an empty data set."""
+def find_files(dataset: Dataset, index: int | str | None) -> list[Path]:
+    """All files of source `index` (None: of the stock; a text: of that table), sorted; a pattern that finds nothing is an error, not an empty data set."""
     found: list[str] = []
-    reading, place = (dataset.stock, ("stock",)) if index is None else (dataset.sources[index], ("sources", index))
+    reading, place = (dataset.stock, ("stock",)) if index is None else (dataset.sources[index], ("sources", index)) if isinstance(index, int) else (
+        dataset.tables[index], ("tables", index))
     for pattern in reading.files:
         matches = glob.glob(os.path.join(glob.escape(str(dataset.folder)), pattern), recursive=True)
         matches = [match for match in matches if Path(match).is_file() and not Path(match).name.startswith("~$")]

@@ -45,6 +45,8 @@ def parse_where(text: str, columns: list[str]) -> tuple[str, list[Any]]:
             parts.append({"text": "?", "moment": "CAST(CAST(? AS TIMESTAMPTZ) AS TIMESTAMP)", "day": "CAST(? AS DATE)", "number": "CAST(? AS DOUBLE)"}[kind])
         elif kind == "word" and word.upper() not in ("AND", "OR", "NOT", "NULL", "TRUE", "FALSE"):
             parts.append(f'"{_field(word, columns)}"')
+        elif word.upper() == "NULL":
+            parts[-1:] = ["IS NOT NULL" if parts[-1:] == ["!="] else "IS NULL"]
         else:
             parts.append(word)
     return " ".join(parts), values
@@ -77,13 +79,14 @@ class Org:
             self.connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM arriving')
             self.connection.unregister("arriving")
 
-    def query(self, soql: str) -> list[dict]:
-        """All records of a query. Raises Refusal."""
+    def query(self, soql: str, deleted: bool = False) -> list[dict]:
+        """All records of a query, those in the bin (IsDeleted) only with `deleted`. Raises Refusal."""
         match = _SOQL.match(" ".join(soql.split()))
         if match is None or (name := {one.casefold(): one for one in self.tables}.get(match["object"].casefold())) is None:
             raise Refusal("INVALID_TYPE" if match else "MALFORMED_QUERY", f"sObject type '{match['object'] if match else soql[:40]}' is not supported")
         columns = self.tables[name].schema.names
         where, values = parse_where(match["where"], columns) if match["where"] else ("TRUE", [])
+        where = f"({where}) AND NOT \"IsDeleted\"" if "IsDeleted" in columns and not deleted else where
         if match["fields"].replace(" ", "").lower() == "count()":
             return [{"count": self.connection.cursor().execute(f'SELECT count(*) FROM "{name}" WHERE {where}', values).fetchone()[0]}]
         chosen = [_field(item.strip(), columns) for item in match["fields"].split(",")]
@@ -107,7 +110,9 @@ def crm_app(tables: Mapping[str, pa.Table], limit: int = 2000) -> Any:
 
     data = "/services/data/{version}"
     app = Starlette(routes=[
-        Route("/services/oauth2/token", _token, methods=["POST"]), Route(data + "/query", _query), Route(data + "/query/{cursor}", _more),
+        Route("/services/oauth2/token", _token, methods=["POST"]),
+        *(Route(f"{data}/{name}{end}", _query) for name in ("query", "queryAll") for end in ("", "/")),
+        *(Route(f"{data}/{name}/{{cursor}}", _more) for name in ("query", "queryAll")),
         Route(data + "/jobs/query", _job, methods=["POST"]), Route(data + "/jobs/query/{job}", _job_state),
         Route(data + "/jobs/query/{job}/results", _job_results),
         Route(data + "/composite/sobjects/{object}/{key}", _upsert, methods=["PATCH"])])
@@ -169,7 +174,7 @@ async def _query(request: Any) -> Any:
         return refusal
     org, soql = request.app.state.org, request.query_params.get("q", "")
     try:
-        rows = org.query(soql)
+        rows = org.query(soql, deleted="/queryAll" in request.url.path)
     except Refusal as problem:
         return _refused(400, problem.code, str(problem))
     if rows and set(rows[0]) == {"count"}:
@@ -206,7 +211,8 @@ async def _job(request: Any) -> Any:
     if refusal := _stranger(request):
         return refusal
     try:
-        rows = request.app.state.org.query((await request.json())["query"])
+        job = await request.json()
+        rows = request.app.state.org.query(job["query"], deleted=job.get("operation") == "queryAll")
     except Refusal as problem:
         return _refused(400, problem.code, str(problem))
     job = "750" + secrets.token_hex(6)

@@ -134,10 +134,20 @@ def _lanes(rows: pa.Table, key: np.ndarray) -> np.ndarray:
     return np.where(complete, 0, 1 + units)
 
 # %% ../../nbs/data/13_quality.ipynb #e7ea8a59
+def _told_apart(rows: pa.Table, key: pd.DataFrame) -> np.ndarray:
+    """Rows [rows] whose key is shared only by other records of the same system: two items of an order, not two copies of one."""
+    if "record" not in rows.column_names or not rows.num_rows:
+        return np.zeros(rows.num_rows, dtype=bool)
+    place = rows.select(["source_file", "record"]).to_pandas()
+    groups = place.assign(known=place["record"].notna(), key=key.groupby(list(key.columns)).ngroup().to_numpy()).groupby("key")
+    return (groups["known"].transform("all") & (groups["source_file"].transform("nunique") == 1)).to_numpy()
+
+
 def _repetitions(rows: pa.Table, dataset: "Dataset") -> pd.DataFrame:
     """Rows to drop (index: position) as repetitions: `kept` is the position of the row that stays, `copy` whether both are equal."""
     key = _repetition_key(rows, dataset)
     places = np.flatnonzero(key.duplicated(keep=False).to_numpy())
+    places = places[~_told_apart(rows.take(pa.array(places)), key.iloc[places])]
     some, key = rows.take(pa.array(places)), key.iloc[places]
     same_key = key.groupby(list(key.columns)).ngroup().to_numpy() if len(places) else places
     values = some.select(["units", "revenue", "category", *dataset.covariates]).to_pandas()
@@ -155,7 +165,7 @@ REPEATED = "product, region, date, order_id"  # the "column" of a repeated key
 
 def _raw_json(rows: pa.Table) -> pa.ChunkedArray:
     """Each row as JSON text, without where it came from."""
-    plain = rows.drop_columns([name for name in ("source_file", "source_row", "customer", "changed") if name in rows.column_names])
+    plain = rows.drop_columns([name for name in ("source_file", "source_row", "customer", "changed", "record") if name in rows.column_names])
     with duckdb.connect() as connection:
         connection.register("plain", plain)
         return connection.execute("SELECT CAST(to_json(plain) AS VARCHAR) AS raw FROM plain").to_arrow_table()["raw"]
@@ -428,7 +438,7 @@ def _with_lost_rows(results: pd.DataFrame, coverage: pd.DataFrame, rejected: pd.
     """Put the share of lost rows in the place of the data set's completeness, where it is the larger of the two."""
     if rejected is None or "rows" not in coverage:
         return results
-    lost = rejected.loc[rejected["column"] != REPEATED, ["source_file", "source_row"]].drop_duplicates().shape[0]
+    lost = rejected.loc[~rejected["column"].isin([REPEATED, "record"]), ["source_file", "source_row"]].drop_duplicates().shape[0]
     total = lost + int(coverage["rows"].sum())
     row = results.index[(results["level"] == "dataset") & (results["rule"] == "completeness")][0]
     if lost / max(total, 1) > results.at[row, "value"]:

@@ -9,13 +9,15 @@ __all__ = ['SalesforceSession', 'salesforce_client', 'soql', 'salesforce_pages',
 import csv
 import io
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from .http import Http, SourceFault, send
-from .rest import to_page
+from .http import Http, SourceFault, SourceWarning, send
+from .rest import flat, to_page
 from .systems import Feed, Salesforce, reveal
 
 # %% ../../nbs/data/11_salesforce.ipynb #2ad68ce6
@@ -62,6 +64,9 @@ def salesforce_client(system: Salesforce) -> "simple_salesforce.Salesforce":
     return client
 
 # %% ../../nbs/data/11_salesforce.ipynb #67c77b95
+_STAMPS = ("SystemModstamp", "LastModifiedDate", "CreatedDate")  # an org sets these in every record; another stamp may be empty
+
+
 def _name(text: str) -> str:
     """A field or object name. Raises SourceFault for anything else."""
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", text, re.ASCII):
@@ -75,60 +80,67 @@ def soql(feed: Feed, columns: Sequence[str], since: str | None, count: bool = Fa
     conditions = [f"({feed.where})"] if feed.where else []
     if since and feed.changed:
         moment = since if re.search(r"(Z|[+-]\d\d:?\d\d)$", since) else f"{since}Z"
-        conditions.append(f"{_name(feed.changed)} >= {moment}")
+        changed = _name(feed.changed)
+        conditions.append(f"{changed} >= {moment}" if changed in _STAMPS else f"({changed} >= {moment} OR {changed} = null)")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     if count:
         return f"SELECT COUNT() FROM {_name(feed.entity)}{where}"
     order = ", ".join(map(_name, [*([feed.changed] if feed.changed else []), *feed.key]))
     return f"SELECT {', '.join(map(_name, columns))} FROM {_name(feed.entity)}{where} ORDER BY {order}"
 
-# %% ../../nbs/data/11_salesforce.ipynb #d8724af8
-def _flat(record: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
-    """The wanted fields of a record, relationships followed; an absent field is left out."""
-    told = {}
-    for path in columns:
-        value: Any = record
-        for part in path.split("."):
-            value = value.get(part, _ABSENT) if isinstance(value, Mapping) else None if value is None else _ABSENT
-        if value is not _ABSENT:
-            told[path] = value
-    return told
-
-
-_ABSENT = object()
-
 # %% ../../nbs/data/11_salesforce.ipynb #138ba520
-def _rest_pages(client: "simple_salesforce.Salesforce", query: str) -> Iterator[tuple[list[dict], int]]:
-    """Records of each page, and the count of all."""
-    page = client.query(query)
-    while True:
-        yield page["records"], page["totalSize"]
-        if page["done"]:
+def _includes_deleted(feed: Feed) -> bool:
+    """Whether records in the bin are asked for."""
+    return (feed.cancelled or "").casefold() == "isdeleted"
+
+
+def _rest_pages(client: "simple_salesforce.Salesforce", feed: Feed, query: str, attempts: int) -> Iterator[list[dict]]:
+    """Records of each page, each page once. Raises SourceFault where the pages end before the count that came with them."""
+    further, locator, seen, stuck = partial(client.query_more, include_deleted=_includes_deleted(feed)), None, 0, 0
+    while stuck < attempts:
+        page = further(locator) if locator else client.query(query, include_deleted=_includes_deleted(feed))
+        following = None if page["done"] else page["nextRecordsUrl"].rsplit("/", 1)[1]
+        if (locator is not None and following == locator) or (not page["records"] and seen < page["totalSize"]):
+            stuck += 1  # the page before, once more
+            continue
+        yield page["records"]
+        locator, seen, stuck = following, seen + len(page["records"]), 0
+        if following is None and seen >= page["totalSize"]:
             return
-        page = client.query_more(page["nextRecordsUrl"].rsplit("/", 1)[1])
+        if following is None:
+            raise SourceFault(f"{feed.entity}: the org counted {page['totalSize']} records and gave {seen}", "every record", "run it again; what has landed is kept")
+    raise SourceFault(f"{feed.entity}: the org gives the same page {stuck} times", "pages that go on", "try later")
 
 
 def _bulk_pages(client: "simple_salesforce.Salesforce", feed: Feed, query: str, size: int) -> Iterator[list[dict]]:
-    """Rows of each piece of a bulk query."""
-    for piece in getattr(client.bulk2, feed.entity).query(query, max_records=size):
-        yield list(csv.DictReader(io.StringIO(piece)))
+    """Rows of each piece of a bulk query. Raises SourceFault where the org gives it up."""
+    from simple_salesforce.exceptions import SalesforceError
+
+    kind = getattr(client.bulk2, feed.entity)
+    try:
+        for piece in (kind.query_all if _includes_deleted(feed) else kind.query)(query, max_records=size, wait=1):
+            yield list(csv.DictReader(io.StringIO(piece, newline="")))
+    except (SalesforceError, KeyError) as problem:  # KeyError: an answer of another kind than a job's
+        raise SourceFault(f"{feed.entity}: the org gave up the bulk query: {str(problem)[:200]}", "a job that completes",
+                          "run it again, or raise bulk_above to read over REST instead") from None
 
 # %% ../../nbs/data/11_salesforce.ipynb #841aa978
 def _read_pages(system: Salesforce, feed: Feed, columns: Sequence[str], since: str | None) -> Iterator[pa.Table]:
     """The pages of `salesforce_pages`."""
     client, what = salesforce_client(system), f"{system.url}/{feed.entity}"
     wanted = list(dict.fromkeys([*columns, *([feed.changed] if feed.changed else []), *feed.key]))
-    total, seen = client.query(soql(feed, wanted, since, count=True))["totalSize"], 0
+    query, seen = soql(feed, wanted, since), 0
+    total = client.query(soql(feed, wanted, since, count=True), include_deleted=_includes_deleted(feed))["totalSize"]
     if total > system.bulk_above:
-        pages = _bulk_pages(client, feed, soql(feed, wanted, since), system.page_size)
+        pages = _bulk_pages(client, feed, query, system.page_size)
     else:
-        pages = ([_flat(record, wanted) for record in records] for records, _ in _rest_pages(client, soql(feed, wanted, since)))
+        pages = ([{name: record[name] for name in record if name != "attributes"} | flat(record, wanted) for record in records] for records in _rest_pages(client, feed, query, system.attempts))
     for rows in pages:
         seen += len(rows)
         if rows:
             yield to_page([{name: value if value != "" else None for name, value in row.items()} for row in rows], wanted, what)
     if seen < total:
-        raise SourceFault(f"{what} counted {total} records and gave {seen}", "every record", "run it again; what has landed is kept")
+        warnings.warn(SourceWarning(f"{what} counted {total} records and gave {seen}: records were deleted meanwhile, or lost; run it again"), stacklevel=2)
 
 # %% ../../nbs/data/11_salesforce.ipynb #647d6303
 def salesforce_pages(system: Salesforce, feed: Feed, columns: Sequence[str], since: str | None = None) -> "DltResource":

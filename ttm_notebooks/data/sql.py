@@ -8,13 +8,14 @@ __all__ = ['sql_engine', 'reflected', 'sql_pages']
 # %% ../../nbs/data/11_sql.ipynb #14d15d2e
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from .http import SourceFault, wait_before
+from .http import NO_STAMP, SourceFault, day_before, wait_before, wait_turn
 from .systems import Feed, Sql, reveal
 from .yaml_tree import did_you_mean
 
@@ -25,13 +26,26 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/data/11_sql.ipynb #65376f7c
 def sql_engine(system: Sql) -> "sqlalchemy.Engine":
-    """An engine for the system's address, or for its SQLite file (read only). Raises SourceFault where neither or both are given."""
-    from sqlalchemy import create_engine
+    """An engine for the system's address, or for its SQLite file (read only). Raises SourceFault where the address or its driver is missing."""
+    from sqlalchemy import create_engine, make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-    if (system.address is None) == (system.file is None):
-        raise SourceFault("a sql system without one place", "address (a reference to an SQLAlchemy address) or file (a SQLite file)")
     address = reveal(system.address) if system.address else f"sqlite:///file:{system.file}?mode=ro&uri=true"
-    return create_engine(address, pool_pre_ping=True)
+    try:
+        return create_engine(address, pool_pre_ping=True)
+    except (NoSuchModuleError, ImportError) as problem:
+        raise SourceFault(f"no driver for {make_url(address).drivername}: {str(problem).splitlines()[0]}", "an installed driver",
+                          "install it; the notebook on databases (11_sql) names the packages") from None
+    except ArgumentError:
+        raise SourceFault(f"what lies behind {system.address} is no address of a database", "dialect+driver://user:password@host/database",
+                          "write it as the notebook on databases (11_sql) shows; special characters of a password as %40 and the like") from None
+
+
+def _times_as_texts(inspector: Any, table: Any, column: dict) -> None:
+    """SQLite keeps times as texts, however they were written; compared in SQLAlchemy's own way of writing, one with fewer decimals is another moment."""
+    from sqlalchemy import types
+
+    column["type"] = types.String() if isinstance(column["type"], (types.DateTime, types.Date, types.Time)) else column["type"]
 
 
 def reflected(engine: "sqlalchemy.Engine", entity: str) -> "sqlalchemy.Table":
@@ -40,8 +54,9 @@ def reflected(engine: "sqlalchemy.Engine", entity: str) -> "sqlalchemy.Table":
     from sqlalchemy.exc import NoSuchTableError
 
     schema, _, name = entity.rpartition(".")
+    listeners = [("column_reflect", _times_as_texts)] if engine.dialect.name == "sqlite" else []
     try:
-        return Table(name, MetaData(), schema=schema or None, autoload_with=engine)
+        return Table(name, MetaData(), schema=schema or None, autoload_with=engine, listeners=listeners)
     except NoSuchTableError:
         found = [*inspect(engine).get_table_names(schema or None), *inspect(engine).get_view_names(schema or None)]
         raise SourceFault(f"{engine.url.host or engine.url.database} has no table {entity!r}{did_you_mean(name, found)}",
@@ -70,30 +85,76 @@ def _after(columns: "Sequence[sqlalchemy.Label]", values: Sequence[Any]) -> Any:
     return or_(greater, and_(column.element == value, _after(others, rest))) if others else greater
 
 
-def _bound(value: str, column: "sqlalchemy.Label") -> Any:
-    """The text of a change stamp as the column compares it: a time where it is one, else the text itself."""
-    import pandas as pd
+def _numeral(moment: datetime, greatest: Any) -> int:
+    """A moment as a number in the manner of the greatest stamp: YYYYMMDD or YYYYMMDDhhmmss. Raises SourceFault for another manner."""
+    told = str(int(greatest)) if greatest is not None else "0" * 8
+    if len(told) not in (8, 14):
+        raise SourceFault(f"change stamps like {greatest}", "times, or numbers like 20250602 or 20250602143000", "name another column under changed")
+    return int(moment.strftime("%Y%m%d%H%M%S")[:len(told)])
 
-    kind = getattr(column.element.type, "python_type", str)
-    moment = pd.Timestamp(value).to_pydatetime()
-    return moment.date() if kind.__name__ == "date" else moment if kind.__name__ == "datetime" else value
+
+def _bound(value: str, column: "sqlalchemy.Label", greatest: Any = None) -> Any:
+    """A moment (ISO 8601, UTC) as the change stamp's column compares it; `greatest` is its greatest value, where it holds numbers."""
+    from sqlalchemy import types
+
+    kind, moment = column.element.type, datetime.fromisoformat(value)
+    if isinstance(kind, (types.Numeric, types.Integer)):
+        return _numeral(moment, greatest)
+    if isinstance(kind, types.DateTime):
+        return moment.replace(tzinfo=UTC) if kind.timezone else moment
+    return moment.date() if isinstance(kind, types.Date) else day_before(value)
 
 # %% ../../nbs/data/11_sql.ipynb #1d10328a
-def _plain(value: Any) -> Any:
-    """A database's value as Arrow knows it."""
-    return float(value) if isinstance(value, Decimal) else value
+def _query(table: "sqlalchemy.Table", chosen: Sequence, order: Sequence, where: Sequence, last: Sequence[Any] | None, size: int) -> Any:
+    """The SELECT of one page: behind `last` in the order, or the first one, `where` holding in any case."""
+    from sqlalchemy import select
+
+    query = select(*chosen).select_from(table).where(*where).order_by(*[column.element for column in order]).limit(size)
+    return query.where(_after(order, last)) if last is not None else query
 
 
-def _query(table: "sqlalchemy.Table", chosen: Sequence, order: Sequence, feed: Feed, since: str | None, last: Sequence[Any] | None, size: int) -> Any:
-    """The SELECT of one page."""
-    from sqlalchemy import select, text
+def _untold(stamp: "sqlalchemy.Column") -> Any:
+    """The condition for rows that do not tell when they were changed: null, or SAP's initial values; None where the column is always filled."""
+    from sqlalchemy import or_, types
 
-    query = select(*chosen).select_from(table).order_by(*[column.element for column in order]).limit(size)
-    if feed.where:
-        query = query.where(text(feed.where))
-    if last is not None:
-        return query.where(_after(order, last))
-    return query.where(order[0].element >= _bound(since, order[0])) if since and feed.changed else query
+    initial = [0] if isinstance(stamp.type, (types.Numeric, types.Integer)) else list(NO_STAMP) if isinstance(stamp.type, types.String) else []
+    return or_(stamp.is_(None), stamp.in_(initial)) if initial else stamp.is_(None) if stamp.nullable else None
+
+
+def _passes(fetch: Callable, table: "sqlalchemy.Table", by: Sequence, feed: Feed, since: str | None) -> list[tuple[Sequence, list]]:
+    """(order, conditions) of each reading: the rows that tell when they were changed, and, where some may not, those."""
+    from sqlalchemy import Integer, Numeric, func, not_, select, text
+
+    fixed = [text(f"({feed.where})")] if feed.where else []
+    if not feed.changed:
+        return [(by, fixed)]
+    stamp, untold = by[0].element, _untold(by[0].element)
+    greatest = fetch(select(func.max(stamp).label("x")).select_from(table))[0]["x"] if since and isinstance(stamp.type, (Numeric, Integer)) else None
+    told = [stamp >= _bound(since, by[0], greatest)] if since else [not_(untold)] if untold is not None else []
+    return [(by, [*fixed, *told]), *([(by[1:], [*fixed, untold])] if untold is not None else [])]
+
+# %% ../../nbs/data/11_sql.ipynb #02ec81d9
+def _arrow_kind(column: "sqlalchemy.Label") -> pa.DataType | None:
+    """The Arrow type of a column by its type in the database; None where only its values can tell."""
+    from sqlalchemy import types
+
+    kind = column.element.type
+    if isinstance(kind, types.Numeric) and not isinstance(kind, types.Float) and kind.scale == 0 and (kind.precision or 99) <= 18:
+        return pa.int64()
+    known = ((types.Boolean, pa.bool_()), (types.Integer, pa.int64()), (types.Numeric, pa.float64()), (types.DateTime, pa.timestamp("us")),
+             (types.Date, pa.date32()), (types.LargeBinary, pa.binary()), (types.String, pa.string()))
+    return next((arrow for generic, arrow in known if isinstance(kind, generic)), None)
+
+
+def _column(values: Sequence[Any], kind: pa.DataType | None, is_key: bool) -> pa.Array:
+    """A column's values as Arrow: whole numbers of a key as texts; texts where the values are not what the column's type says."""
+    values = [value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) and value.tzinfo else value for value in values]
+    if is_key and any(isinstance(value, (int, float, Decimal)) for value in values):
+        return pa.array([None if value is None else str(int(value)) if value == int(value) else str(value) for value in values], pa.string())
+    try:
+        return pa.array([float(value) if isinstance(value, Decimal) and kind == pa.float64() else value for value in values], kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 # %% ../../nbs/data/11_sql.ipynb #f1fc87de
 def _patient(system: Sql, action: Callable[[], Any]) -> Any:
@@ -120,23 +181,41 @@ def _fetch(engine: "sqlalchemy.Engine", query: Any) -> list[dict]:
 # %% ../../nbs/data/11_sql.ipynb #10830cf8
 def _read_pages(system: Sql, feed: Feed, columns: Sequence[str], since: str | None) -> Iterator[pa.Table]:
     """The pages of `sql_pages`."""
-    engine = sql_engine(system)
+    engine, last_turn = sql_engine(system), 0.0
+
+    def fetch(query: Any) -> list[dict]:
+        nonlocal last_turn
+        last_turn = wait_turn(system, last_turn)
+        return _patient(system, partial(_fetch, engine, query))
+
     try:
         table, order = _patient(system, lambda: reflected(engine, feed.entity)), [*([feed.changed] if feed.changed else []), *feed.key]
         chosen = _chosen(table, list(dict.fromkeys([*columns, *order])))
         by = [next(column for column in chosen if column.name == name) for name in order]
-        last: list[Any] | None = None
-        while rows := _patient(system, partial(_fetch, engine, _query(table, chosen, by, feed, since, last, system.page_size))):
-            last = [rows[-1][name] for name in order]
-            yield pa.table({column.name: pa.array([_plain(row[column.name]) for row in rows]) for column in chosen})
-            if len(rows) < system.page_size:
-                return
+        for keys, where in _passes(fetch, table, by, feed, since):
+            last: list[Any] | None = None
+            while rows := fetch(_query(table, chosen, keys, where, last, system.page_size)):
+                if (end := _last_keys(rows, keys, feed)) == last:
+                    raise SourceFault(f"{feed.entity} gives the same page twice", "pages that go on", "its change stamps are finer than can be asked for, and more "
+                                      "rows than page_size share one: raise page_size, or name another column under changed")
+                last = end
+                yield pa.table({column.name: _column([row[column.name] for row in rows], _arrow_kind(column), column.name in feed.key) for column in chosen})
+                if len(rows) < system.page_size:
+                    break
     finally:
         engine.dispose()
 
 
+def _last_keys(rows: Sequence[dict], keys: Sequence, feed: Feed) -> list[Any]:
+    """Where the next page begins. Raises SourceFault for a row without its key: nothing could come after it."""
+    for row in rows:
+        if empty := [column.name for column in keys if row[column.name] is None]:
+            raise SourceFault(f"{feed.entity}: a row without {empty[0]}", "a key in every row", "name columns under key that are never empty, or narrow the rows with where")
+    return [rows[-1][column.name] for column in keys]
+
+# %% ../../nbs/data/11_sql.ipynb #fdd311fc
 def sql_pages(system: Sql, feed: Feed, columns: Sequence[str], since: str | None = None) -> "DltResource":
-    """A dlt resource of the rows of `feed` that changed at `since` (ISO 8601) or later; None: all rows.
+    """A dlt resource of the rows of `feed` that changed at `since` (ISO 8601, UTC) or later, or that do not tell when; None: all rows.
 
     Yields Arrow tables of `columns`, the feed's key and its change stamp, ascending by change and key. Raises SourceFault.
     """

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, model_validator
 
 from ..core.errors import DatasetError
 
@@ -77,6 +77,14 @@ def _safe_address(url: str) -> str:
     return url
 
 
+def _proxy_address(url: str) -> str:
+    """A proxy such as http://proxy.example.com:8080, without user and password; what goes through it to an https address stays encrypted."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        raise ValueError("expected a proxy such as http://proxy.example.com:8080, without user and password")
+    return url
+
+
 Address = Annotated[str, AfterValidator(_safe_address)]
 
 # %% ../../nbs/data/10_systems.ipynb #39197912
@@ -89,6 +97,25 @@ class System(Part):
     requests_per_second: Annotated[float, Field(gt=0)] | None = None
     page_size: Annotated[int, Field(ge=1, le=100_000)] = 5000
     ca_bundle: Text | None = None
+    proxy: Annotated[str, AfterValidator(_proxy_address)] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "System":
+        if problem := _access_problem(self):
+            raise ValueError(problem)
+        return self
+
+
+def _access_problem(system: System) -> str | None:
+    """Half a credential is none, and would only be noticed as a refusal at night: why the access is not whole, or None."""
+    user, password, token = (getattr(system, name, None) for name in ("user", "password", "token"))
+    if (user is None) != (password is None):
+        return "user and password belong together: give both, or neither"
+    if user and token:
+        return "user and token are two ways to say who asks: keep one"
+    if system.kind == "sql" and (system.address is None) == (system.file is None):
+        return "a database has one place: address (a reference to an SQLAlchemy address) or file (a SQLite file)"
+    return None
 
 # %% ../../nbs/data/10_systems.ipynb #7c9b56ca
 class OData(System):
@@ -111,7 +138,7 @@ class Sql(System):
 
 # %% ../../nbs/data/10_systems.ipynb #677df3d3
 class Salesforce(System):
-    """An org by its login host: OAuth 2.0 client credentials (`consumer_key`, `consumer_secret`), or with a `user` and `password`."""
+    """An org by its own host (My Domain, https://COMPANY.my.salesforce.com): OAuth 2.0 client credentials (`consumer_key`, `consumer_secret`), or with a `user` and `password`."""
 
     kind: Literal["salesforce"]
     url: Address
@@ -124,7 +151,10 @@ class Salesforce(System):
 
 # %% ../../nbs/data/10_systems.ipynb #529c2ccf
 class Rest(System):
-    """JSON or CSV over HTTP. `token` is sent as a bearer token; `rows` is the path to the list in a JSON answer, `following` to the next page."""
+    """JSON or CSV over HTTP. `token` is sent as a bearer token; `rows` is the path to the list in a JSON answer, `following` to the next page.
+
+    `page` names the parameter that counts pages from 1, where they are not linked; `since` the one that asks for what has changed since a moment.
+    """
 
     kind: Literal["rest"]
     url: Address
@@ -134,6 +164,7 @@ class Rest(System):
     token: Secret | None = None
     rows: Text | None = None
     following: Text | None = None
+    page: Text | None = None
     since: Text | None = None
 
 
@@ -156,6 +187,7 @@ class Feed(Part):
     """Which table of which system: `changed` names its change stamp (None: read whole each time), `key` what identifies a row.
 
     `overlap` (hours) is read again at each visit, for systems whose clocks or commits run late. `where` narrows the rows, in the system's own words.
+    A row counts as cancelled where the column `cancelled` is filled (and not 0, false or no). `deletions` compares all keys at each visit.
     """
 
     system: Text
@@ -164,3 +196,13 @@ class Feed(Part):
     changed: Text | None = None
     overlap: Annotated[float, Field(ge=0)] = 1.0
     where: Text | None = None
+    cancelled: Text | None = None
+    deletions: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Feed":
+        if self.changed is None and "overlap" in self.model_fields_set:
+            raise ValueError("overlap has no meaning without changed: delete it, or name the column that tells when a row was changed")
+        if self.changed is None and self.deletions:
+            raise ValueError("deletions has no meaning without changed: such a feed is read whole each time, and what is gone is gone")
+        return self
