@@ -128,5 +128,5 @@ def visible(frame: "pd.DataFrame", principal: Principal, column: str = "region",
                          "name the column that holds the region")
     if principal.regions is None:
         return frame
-    told = frame[column] if labels is None else frame[column].astype(object).map(labels)
-    return frame[told.astype(object).isin(principal.regions).to_numpy(bool)]
+    told = frame[column] if labels is None else frame[column].map(labels)
+    return frame[told.isin(principal.regions).to_numpy(bool)]

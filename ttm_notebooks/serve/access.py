@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -102,7 +102,7 @@ ACCESS_VARIABLE = "TTM_ACCESS"
 def _explained(error: ValidationError, file: str, lines: dict[tuple, int]) -> UsageError:
     """All that is wrong with a description in one error, in the order of the lines."""
     places = [(line_of(item["loc"], lines) if lines else 0, path_text(item["loc"]), item["msg"].removeprefix("Value error, ")) for item in error.errors()]
-    told = [f"  {f'line {line}: ' if line else ''}{path}: {message}" for line, path, message in sorted(places)]
+    told = [f"  {f'line {line}: ' if line else ''}{path or 'the whole file'}: {message}" for line, path, message in sorted(places)]
     return UsageError(f"{file} does not say whom to trust:\n" + "\n".join(told), remedy="correct these; the notebook on access (51_access) explains every key")
 
 # %% ../../nbs/serve/51_access.ipynb #a0af5147
@@ -124,7 +124,8 @@ def _read(name: str) -> tuple[Any, dict[tuple, int]]:
 def load_access(file: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Access:
     """The description in `file` (default: the one that TTM_ACCESS names), with the fields that variables override. Raises UsageError."""
     name, prefix = str(file or environ.get(ACCESS_VARIABLE, "")), f"{ACCESS_VARIABLE}_"
-    tree, lines = _read(name) if name else ({}, {})
+    tree, lines = _read(name) if name else (None, {})
+    tree = {} if tree is None else tree
     said = {variable.removeprefix(prefix).lower(): _tree_of(text, variable)[0] for variable, text in sorted(environ.items()) if variable.startswith(prefix)}
     try:
         return Access.model_validate({**tree, **said} if isinstance(tree, dict) else tree)
@@ -195,8 +196,6 @@ def _check_signature(parts: "CompactSignature", key: Any, algorithm: str) -> Non
     from joserfc.errors import JoseError
 
     try:
-        key.check_use("sig")
-        key.check_alg(algorithm)
         genuine = jws.validate_compact(parts, key, registry=_signatures((algorithm,)))
     except (JoseError, ValueError) as error:
         raise Refused("bad_signature", f"the signature can't be checked with the key it names ({type(error).__name__})") from None
@@ -291,16 +290,11 @@ def principal_of(claims: Mapping[str, Any], access: Access, token: str) -> Princ
 
 # %% ../../nbs/serve/51_access.ipynb #b2a5abc4
 class TokenVerifier:
-    """Turns bearer tokens into principals by the rules of `access`; `now` is the time in seconds since 1970, `keys` where keys come from."""
+    """Turns bearer tokens into principals by the rules of `access`; `now` is in seconds since 1970, `keys` come from the issuer where none are given."""
 
     def __init__(self, access: Access, keys: IssuerKeys | None = None, now: Callable[[], float] = time.time):
-        self.access, self._now, self._given = access, now, keys
-
-    @cached_property
-    def keys(self) -> IssuerKeys:
-        """The issuer's keys, by default over HTTPS."""
-        it = self.access
-        return self._given or IssuerKeys(it.issuer, http_fetch(it.ca_bundle, it.timeout), it.fresh, it.kept, it.pause)
+        self.access, self._now = access, now
+        self.keys = keys or IssuerKeys(access.issuer, http_fetch(access.ca_bundle, access.timeout), access.fresh, access.kept, access.pause)
 
     def verify(self, token: str) -> Principal:
         """Who sent `token`. Raises Refused with the reason."""
