@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Words', 'Algorithm', 'Seconds', 'ACCESS_VARIABLE', 'Mfa', 'Claims', 'Access', 'load_access', 'bearer_token',
            'principal_of', 'TokenVerifier', 'PERMISSIONS', 'REASONS', 'ROLES', 'Principal', 'Refused', 'demand',
-           'visible']
+           'refusal_event', 'visible']
 
 # %% ../../nbs/serve/51_access.ipynb #554b3728
 import asyncio
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from ..core.errors import DatasetError, UsageError
-from ..core.roles import PERMISSIONS, REASONS, ROLES, Principal, Refused, demand, visible
+from ..core.roles import PERMISSIONS, REASONS, ROLES, Principal, Refused, demand, refusal_event, visible
 from ..data.systems import Address, Part, Text
 from ..data.yaml_tree import line_of, path_text, read_yaml
 from .jwks import IssuerKeys, http_fetch
@@ -31,8 +31,8 @@ from .jwks import IssuerKeys, http_fetch
 if TYPE_CHECKING:
     from joserfc.jws import CompactSignature
 
-# %% ../../nbs/serve/51_access.ipynb #7dbc0e38
-_all_ = ["PERMISSIONS", "REASONS", "ROLES", "Principal", "Refused", "demand", "visible"]
+# %% ../../nbs/serve/51_access.ipynb #02af5e9f
+_all_ = ["PERMISSIONS", "REASONS", "ROLES", "Principal", "Refused", "demand", "refusal_event", "visible"]
 
 # %% ../../nbs/serve/51_access.ipynb #1f335032
 def _as_tuple(value: Any) -> Any:

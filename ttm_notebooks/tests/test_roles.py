@@ -7,7 +7,8 @@ __all__ = ['LAW', 'LABELS', 'names', 'scopes', 'frames', 'somebody', 'test_the_t
            'test_roles_add_up_and_unknown_ones_add_nothing', 'test_a_demand_is_met_or_refused',
            'test_nobody_sees_a_row_outside_his_scope_nor_misses_one_inside',
            'test_the_rule_is_the_same_twice_by_code_by_category_and_for_less',
-           'test_a_frame_without_regions_is_not_shown', 'test_each_reason_is_a_refusal_with_status_and_challenge']
+           'test_a_frame_without_regions_is_not_shown', 'test_each_reason_is_a_refusal_with_status_and_challenge',
+           'test_each_reason_is_found_again_in_the_audit_log']
 
 # %% ../../nbs/tests/07_test_roles.ipynb #da2fe26f
 import pickle
@@ -18,8 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ..core.audit import AuditLog, audit_key, entries, verify
 from ..core.errors import UsageError
-from ..core.roles import PERMISSIONS, REASONS, ROLES, Principal, Refused, demand, granted, visible
+from ..core.roles import PERMISSIONS, REASONS, ROLES, Principal, Refused, demand, granted, refusal_event, visible
 
 # %% ../../nbs/tests/07_test_roles.ipynb #7adeca4b
 LAW = settings(max_examples=200, deadline=None, derandomize=True)
@@ -99,3 +101,11 @@ def test_each_reason_is_a_refusal_with_status_and_challenge(reason):
     assert (again.reason, again.subject, again.retry_after, str(again)) == (reason, "ana", 5, str(refusal))
     assert ("WWW-Authenticate" in refusal.headers) == (refusal.status in (401, 403)) and refusal.headers["Retry-After"] == "5"
     assert "found" not in refusal.headers.get("WWW-Authenticate", "")
+
+
+def test_each_reason_is_found_again_in_the_audit_log(tmp_path):
+    key = audit_key("ab" * 32)
+    log = AuditLog(tmp_path / "audit", key)
+    log.append(*(refusal_event(Refused(reason, "found"), "predict", "MAT-0001/SP") for reason in sorted(REASONS)))
+    log.close()
+    assert verify(tmp_path / "audit", key).ok and sorted(entries(tmp_path / "audit", kind="refusal")["outcome"]) == sorted(REASONS)
