@@ -27,8 +27,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 # %% ../../nbs/core/05_files.ipynb #200a0c31
-def atomic_write(path: str | Path, data: bytes | str) -> Path:
-    """Write `data` to `path` so that readers see the old content or the new, never a part."""
+def atomic_write(path: str | Path, data: bytes | str, mode: int = 0o644) -> Path:
+    """Write `data` to `path` with rights `mode`, so that readers see the old content or the new, never a part."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     payload = data.encode("utf-8") if isinstance(data, str) else data
@@ -38,7 +38,7 @@ def atomic_write(path: str | Path, data: bytes | str) -> Path:
             stream.write(payload)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(name, 0o644)
+        os.chmod(name, mode)
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
