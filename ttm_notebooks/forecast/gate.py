@@ -366,7 +366,8 @@ def gate_record(policy: Policy) -> dict[str, Any]:
         "weeks": past, "baseline": final.kind == "baseline", "margin": final.margin, "wapes": final.wapes, "runner_up": rival,
         "ahead_by": None if rival is None else evidence[rival] - evidence[final.model]}
     best = policy.best_baseline
-    record = {"data_fingerprint": policy.result.panel.fingerprint, "kinds": dict(policy.result.kinds), "choices": [_choice_record(choice, policy.result) for choice in policy.choices if choice.origin.reported],
+    record = {"data_fingerprint": policy.result.panel.fingerprint, "kinds": dict(policy.result.kinds),
+              "choices": [_choice_record(choice, policy.result) for choice in policy.choices if choice.origin.reported],
               "final": told, "policy": policy.errors, "best_baseline": {} if best is None else policy.errors_of(best),
               "best_baseline_model": best, "sentence": policy_sentence(policy, "pt-BR"), "sentence_en": policy_sentence(policy, "en"),
               "backtest_possible": bool(policy.result.reported), "coverage": policy.coverage}
@@ -379,7 +380,8 @@ def judge_again(record: Mapping[str, Any], incumbent: str | None = None, margin:
     Raises UsageError for a record without the figures (of an older version).
     """
     final = record.get("final", {})
-    if lacking := [name for name in ("relative", "by_origin", "incumbent", "margin", "weeks") if name not in final] + [name for name in ("kinds",) if name not in record]:
+    needed = {"relative", "by_origin", "incumbent", "margin", "weeks", "losses"} - final.keys() | {"kinds"} - record.keys()
+    if lacking := sorted(needed):
         raise UsageError(f"a gate's record without {', '.join(lacking)}", "the record of this version", "run the backtest again")
     if len(final["weeks"]) < LEAST_ORIGINS or not final["relative"]:
         return REFERENCE
