@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['REFERENCE', 'MARGIN', 'LEAST_ORIGINS', 'UNTRAINED', 'GROUP_MARGIN', 'GROUP_SHARE', 'SENTENCES', 'relative_error',
-           'Choice', 'GroupLoss', 'group_losses', 'choose', 'Policy', 'run_policy', 'choice_sentence',
-           'policy_sentence', 'gate_record']
+           'Choice', 'clearly_better', 'GroupLoss', 'group_losses', 'choose', 'Policy', 'run_policy', 'choice_sentence',
+           'policy_sentence', 'gate_record', 'judge_again']
 
 # %% ../../nbs/forecast/36_gate.ipynb #37c9b13f
 from collections.abc import Collection, Mapping, Sequence
@@ -93,6 +93,12 @@ def _eligible(relative: Mapping[str, float], kinds: Mapping[str, str], incumbent
                 and relative[model] < relative[best] * (1 - (0 if model == incumbent else margin))}
     return best, {*baselines, *networks}
 
+# %% ../../nbs/forecast/36_gate.ipynb #7d1c52ae
+def clearly_better(rival: float, current: float, rival_by_origin: Sequence[float], current_by_origin: Sequence[float], margin: float = MARGIN) -> bool:
+    """Whether `rival` (relative error, and that at each origin) would take the place of `current` by rule 3."""
+    wins = sum(mine < theirs for mine, theirs in zip(rival_by_origin, current_by_origin, strict=True))
+    return rival < current * (1 - margin) and wins > len(current_by_origin) / 2
+
 # %% ../../nbs/forecast/36_gate.ipynb #dde00c26
 def _decide(relative: Mapping[str, float], by_origin: Mapping[str, Sequence[float]], kinds: Mapping[str, str], incumbent: str,
             margin: float, refused: Collection[str] = ()) -> tuple[str, str, str]:
@@ -105,8 +111,7 @@ def _decide(relative: Mapping[str, float], by_origin: Mapping[str, Sequence[floa
         return leader, "model_not_better" if incumbent in relative else "wins", best
     if relative[leader] == relative[incumbent]:
         return incumbent, "stays_best", best
-    ahead = [mine < theirs for mine, theirs in zip(by_origin[leader], by_origin[incumbent])]
-    if relative[leader] < relative[incumbent] * (1 - margin) and sum(ahead) > len(ahead) / 2:
+    if clearly_better(relative[leader], relative[incumbent], by_origin[leader], by_origin[incumbent], margin):
         return leader, "wins", best
     return incumbent, "stays_margin", best
 
@@ -348,19 +353,38 @@ def _choice_record(choice: Choice, result: BacktestResult) -> dict[str, Any]:
     finite = {model: error for model, error in choice.relative.items() if np.isfinite(error)}
     return {"origin": origin, "model": choice.model, "kind": choice.kind, "code": choice.code, "origins": choice.origins,
             "reason": choice_sentence(choice, "pt-BR"), "reason_en": choice_sentence(choice, "en"),
-            "evidence": choice.evidence, "relative": finite, "losses": [vars(loss) for loss in choice.losses]}
+            "incumbent": choice.incumbent, "evidence": choice.evidence, "relative": finite,
+            "by_origin": {model: list(choice.by_origin[model]) for model in finite}, "losses": [vars(loss) for loss in choice.losses]}
 
 # %% ../../nbs/forecast/36_gate.ipynb #5653e833
 def gate_record(policy: Policy) -> dict[str, Any]:
     """The gate's evidence as JSON-like values: `choices` (reported origins), `final`, `policy`, `best_baseline`, `id`."""
     final, evidence = policy.final, policy.final.evidence
     rival = final.runner_up
+    past = [str(policy.result.week(origin)) for origin in _evidence_origins(policy.result, None)[0]]
     told = _choice_record(final, policy.result) | {
-        "baseline": final.kind == "baseline", "margin": final.margin, "wapes": final.wapes, "runner_up": rival,
+        "weeks": past, "baseline": final.kind == "baseline", "margin": final.margin, "wapes": final.wapes, "runner_up": rival,
         "ahead_by": None if rival is None else evidence[rival] - evidence[final.model]}
     best = policy.best_baseline
-    record = {"choices": [_choice_record(choice, policy.result) for choice in policy.choices if choice.origin.reported],
+    record = {"data_fingerprint": policy.result.panel.fingerprint, "kinds": dict(policy.result.kinds),
+              "choices": [_choice_record(choice, policy.result) for choice in policy.choices if choice.origin.reported],
               "final": told, "policy": policy.errors, "best_baseline": {} if best is None else policy.errors_of(best),
               "best_baseline_model": best, "sentence": policy_sentence(policy, "pt-BR"), "sentence_en": policy_sentence(policy, "en"),
               "backtest_possible": bool(policy.result.reported), "coverage": policy.coverage}
     return record | {"id": hash_json(record)}
+
+# %% ../../nbs/forecast/36_gate.ipynb #7d1c52ab
+def judge_again(record: Mapping[str, Any], incumbent: str | None = None, margin: float | None = None) -> str:
+    """The candidate that rules 1 to 4 choose from the figures of a gate's record, with another `incumbent` or `margin` where given.
+
+    Raises UsageError for a record without the figures (of an older version).
+    """
+    final = record.get("final", {})
+    needed = {"relative", "by_origin", "incumbent", "margin", "weeks", "losses"} - final.keys() | {"kinds"} - record.keys()
+    if lacking := sorted(needed):
+        raise UsageError(f"a gate's record without {', '.join(lacking)}", "the record of this version", "run the backtest again")
+    if len(final["weeks"]) < LEAST_ORIGINS or not final["relative"]:
+        return REFERENCE
+    refused = {loss["model"] for loss in final["losses"] if loss["refused"]}
+    return _decide(final["relative"], final["by_origin"], record["kinds"], incumbent or final["incumbent"],
+                   final["margin"] if margin is None else margin, refused)[0]
