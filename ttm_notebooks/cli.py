@@ -22,6 +22,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
+from .commands import audit_app, models_app
 from .core.errors import TTMError, UsageError
 
 # %% ../nbs/90_cli.ipynb #b750ba83
@@ -39,6 +40,8 @@ EXIT_CODES = {
 app = typer.Typer(
     name="ttm", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     help="Weekly demand forecasting that planners trust.\n\nExit codes: " + "; ".join(f"{code} {text}" for code, text in EXIT_CODES.items()) + ".")
+app.add_typer(models_app)
+app.add_typer(audit_app)
 
 # %% ../nbs/90_cli.ipynb #102fae9a
 class Strategy(enum.StrEnum):

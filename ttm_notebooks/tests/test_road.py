@@ -313,7 +313,8 @@ def test_readme_names_every_command_and_no_other():
     if not readme.is_file():
         pytest.skip("the README is not installed with the package: run this in a checkout")
     named = set(re.findall(r"^\| `ttm (\w+)", readme.read_text(encoding="utf-8"), re.M))
-    assert named == {command.callback.__name__ for command in app.registered_commands}
+    groups = {group.typer_instance.info.name for group in app.registered_groups}
+    assert named == {command.callback.__name__ for command in app.registered_commands} | groups
 
 # %% ../../nbs/tests/90_test_road.ipynb #635213d6
 def test_readme_yaml_reads_the_csv_it_promises_to_read(tmp_path):
