@@ -57,7 +57,7 @@ clean-notebooks: development
 
 # Pin the whole environment again (after a change of settings.ini).
 constraints: .venv/bin/uv
-	$(BIN)/uv pip compile --quiet --all-extras --python-version 3.11 --no-emit-index-url --no-annotate --no-header --output-file constraints.txt setup.py
+	$(BIN)/uv pip compile --quiet --refresh-package ttm-notebooks --all-extras --python-version 3.11 --no-emit-index-url --no-annotate --no-header --output-file constraints.txt setup.py
 	$(BIN)/uv --version | sed 's/^uv \([0-9.]*\).*/uv==\1/' >> constraints.txt
 
 clean:
