@@ -68,7 +68,7 @@ def _registry(dataset: Path, out: Path, uri: str | None, decides: bool = False) 
 
 # %% ../nbs/88_commands.ipynb #d07b340d
 def _group() -> None:
-    """What a group does before its command: nothing; without it typer would take a lone command for the group itself."""
+    """What a group does before its command: nothing; without it typer takes a lone command for the group."""
 
 
 models_app = typer.Typer(name="models", callback=_group, no_args_is_help=True, rich_markup_mode=None, help="Registered forecasters: list, register, promote, roll back.")
