@@ -71,7 +71,8 @@ def _group() -> None:
     """What a group does before its command: nothing; without it typer takes a lone command for the group."""
 
 
-models_app = typer.Typer(name="models", callback=_group, no_args_is_help=True, rich_markup_mode=None, help="Registered forecasters: list, register, promote, roll back.")
+models_app = typer.Typer(name="models", callback=_group, no_args_is_help=True, rich_markup_mode=None,
+                         help="Registered forecasters: list, register, promote, roll back.")
 
 
 @models_app.command("list")
