@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['EXIT_CODES', 'app', 'Dataset_', 'AsOf', 'Regions', 'Jobs', 'Out', 'Device', 'Lang', 'Accept', 'Model', 'Strategy_',
            'House', 'OUT', 'Strategy', 'run', 'ingest', 'quality', 'backtest', 'finetune', 'forecast', 'report',
-           'Shape', 'publish', 'erase', 'pretrain', 'version', 'main']
+           'publish', 'erase', 'rotate', 'privacy', 'pretrain', 'version', 'main']
 
 # %% ../nbs/90_cli.ipynb #960bc2e2
 import datetime
@@ -65,7 +65,8 @@ Accept = Annotated[bool, typer.Option("--accept-quality", help="Go on although a
 Model = Annotated[str, typer.Option("--model", help="weekly (bundled), a folder, hf://owner/name, or none for the baselines alone.")]
 Strategy_ = Annotated[Strategy, typer.Option("--strategy", help="Which parameters fine-tuning may change.")]
 House = Annotated[str | None, typer.Option("--warehouse", metavar="FILE", help="A DuckDB file or postgresql://user:password@host/database; default "
-                                           "warehouse.duckdb under --out. With TTM_DATA_KEY set, what is written is encrypted.")]
+                                           "warehouse.duckdb under --out. An address with a password is better given as env:NAME. "
+                                           "With TTM_DATA_KEY set, what is written to files is encrypted.")]
 OUT = Path("reports/output")
 
 # %% ../nbs/90_cli.ipynb #05b07e14
@@ -189,40 +190,77 @@ def report(dataset: Dataset_, as_of: AsOf = None, regions: Regions = None, jobs:
     _say(f"open {report_step(chosen, resume=resume, say=_say)}")
 
 # %% ../nbs/90_cli.ipynb #61ad3f6c
-class Shape(enum.StrEnum):
-    """Where published forecasts go."""
-
-    csv = "csv"
-    xlsx = "xlsx"
-    parquet = "parquet"
-    table = "table"
-
-
 @app.command()
-def publish(dataset: Dataset_, to: Annotated[Shape, typer.Option("--to", help="A file beside the pages, or the table published_forecasts.")] = Shape.csv,
+def publish(dataset: Dataset_,
+            to: Annotated[str, typer.Option("--to", metavar="WHERE", help="csv, xlsx or parquet: a file beside the pages; table: published_forecasts in the "
+                                            "warehouse; or a name under publish in dataset.yaml: an ERP or a CRM.")] = "csv",
             run_id: Annotated[str | None, typer.Option("--run", help="A run's id; default the newest of that day.")] = None,
+            dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be written; the default for an ERP or a CRM.")] = False,
+            yes: Annotated[bool, typer.Option("--yes", help="Send it to the ERP or the CRM, after showing it.")] = False,
             as_of: AsOf = None, out: Out = OUT, warehouse: House = None):
     """Publish a run's forecasts for other systems: one row per series, channel and week with its 80 % interval.
 
+    Files and the table are written at once. An ERP or a CRM is sent nothing without --yes; rows it has taken are not sent again, rows it refuses are listed.
+
     Example: ttm publish data/rossmann --to xlsx
     """
-    from ttm_notebooks.road import publish_step
+    from ttm_notebooks.upkeep import publish_step
 
-    path = publish_step(_settings(dataset, as_of, out, warehouse=warehouse), to.value, run_id, say=_say)
-    _say(f"published {path or 'in the warehouse'}")
+    path = publish_step(_settings(dataset, as_of, out, warehouse=warehouse), to, run_id, dry_run, yes, say=_say)
+    if path:
+        _say(f"published {path}")
 
 # %% ../nbs/90_cli.ipynb #1d550d21
 @app.command()
-def erase(dataset: Dataset_, customer: Annotated[list[str], typer.Option("--customer", help="An identifier as the source writes it; may be repeated.")],
-          reason: Annotated[str, typer.Option("--reason", help="Kept in the table erasures, without the customer.")],
+def erase(dataset: Dataset_, reason: Annotated[str, typer.Option("--reason", help="Kept in the table erasures, without the customer.")],
+          customer: Annotated[list[str] | None, typer.Option("--customer", help="An identifier as the source writes it; may be repeated.")] = None,
+          customers: Annotated[Path | None, typer.Option("--customers", metavar="FILE", help="Identifiers, one a line; - for standard input. "
+                                                         "Command lines can be read by others.")] = None,
           out: Out = OUT, warehouse: House = None):
-    """Remove customers' pseudonyms and what leads to them from the warehouse, keep the amounts, and prove it.
+    """Remove customers' pseudonyms and what leads to them from the warehouse, keep the amounts, and prove it. They stay away when their rows are read again.
 
     Example: ttm erase data/industria --customer C000017 --reason "request 2025-17"
     """
-    from ttm_notebooks.road import erase_step
+    from ttm_notebooks.upkeep import erase_step
 
-    erase_step(_settings(dataset, None, out, warehouse=warehouse), customer, reason, datetime.date.today(), say=_say)
+    listed = (sys.stdin.read() if str(customers) == "-" else _text_of(customers)).splitlines() if customers else []
+    erase_step(_settings(dataset, None, out, warehouse=warehouse), [*(customer or []), *listed], reason, datetime.date.today(), say=_say)
+
+# %% ../nbs/90_cli.ipynb #71c0de51
+def _text_of(path: Path) -> str:
+    """The text of a file; UsageError where there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {type(error).__name__}", "a text file in UTF-8 with one identifier a line") from None
+
+# %% ../nbs/90_cli.ipynb #71c0de52
+@app.command()
+def rotate(dataset: Dataset_,
+           old: Annotated[str, typer.Option("--old", metavar="PLACE", help="Where the key so far lies: env:NAME, file:PATH, keyring:SERVICE/NAME, "
+                                                               "aws-kms:KEY?blob=PATH, azure-keyvault:URL/SECRET; none: nothing was encrypted.")],
+           out: Out = OUT, warehouse: House = None):
+    """Encrypt everything that is kept about a data set (warehouse, results, models, caches) with the key in TTM_DATA_KEY instead of the old one.
+
+    It can be interrupted at any moment, and goes on when it is called again.
+
+    Example: ttm rotate data/rossmann --old file:/etc/ttm/former.key
+    """
+    from ttm_notebooks.upkeep import rotate_step
+
+    rotate_step(_settings(dataset, None, out, warehouse=warehouse), old, say=_say)
+
+# %% ../nbs/90_cli.ipynb #71c0de53
+@app.command()
+def privacy(dataset: Dataset_, lang: Lang = None):
+    """Print the map of the data as CSV: each field, what becomes of it, what for, and the articles of the LGPD that ask for it.
+
+    Example: ttm privacy data/industria --lang en
+    """
+    from ttm_notebooks.data.privacy import data_map
+
+    chosen = _settings(dataset, None, OUT, lang=lang)
+    typer.echo(data_map(chosen.dataset, chosen.lang).to_csv(index=False), nl=False)
 
 # %% ../nbs/90_cli.ipynb #5d9dcc11
 @app.command()
@@ -263,14 +301,21 @@ def _say(text: str) -> None:
 
 # %% ../nbs/90_cli.ipynb #7dbcca00
 def _unforeseen(error: BaseException) -> int:
-    """Keep the traceback in a file, tell its name; return exit code 1."""
-    path = Path("ttm-error.log")
+    """Keep the traceback in a file, tell its name; return exit code 1. An error's own words may quote a cell: they are kept only under the data key's seal."""
+    from ttm_notebooks.core.keys import data_key, write_private
+
+    path, place = Path("ttm-error.log"), traceback.extract_tb(error.__traceback__)[-1]
+    kind = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
     try:
-        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        where = f"the details are in {path.resolve()}"
-    except OSError:
-        where = "and the details could not be written"
-    typer.echo(f"ttm failed: {type(error).__name__}: {error}\n{where}", err=True)
+        sealed = data_key() is not None
+        told = traceback.format_exception(error)
+        if not sealed:
+            told = [*traceback.format_tb(error.__traceback__), f"{type(error).__name__} (its words are not kept: they may quote data)\n"]
+        write_private(path, "".join(told))
+        where = f"the details are in {path.resolve()}" + (", sealed: ttm_notebooks.core.keys.read_private opens it" if sealed else "")
+    except (OSError, TTMError):
+        sealed, where = False, "and the details could not be written"
+    typer.echo(f"ttm failed: {kind}" + ("" if sealed else f": {error}") + f"\n{where}", err=True)
     return 1
 
 # %% ../nbs/90_cli.ipynb #0854f344

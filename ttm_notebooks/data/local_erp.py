@@ -258,5 +258,17 @@ async def _create(gateway: Gateway, name: str, request: Any) -> Any:
     kept, key = gateway.posted.setdefault(name, []), gateway.keys[name]
     if any(all(one.get(item) == entity.get(item) for item in key) for one in kept):
         return _problem(400, "an entity with this key exists")
+    try:
+        _insert(gateway, name, entity)
+    except duckdb.Error as problem:
+        return _problem(400, f"invalid value: {problem}".splitlines()[0])
     kept.append(entity)
     return JSONResponse({"d": entity}, 201)
+
+# %% ../../nbs/data/17_local_erp.ipynb #71c0de31
+def _insert(gateway: Gateway, name: str, entity: dict) -> None:
+    """Put a created entity into its table, so that the next question finds it. duckdb.Error for a value that its property cannot hold."""
+    values = {item: f"epoch_ms({re.sub(r'[^0-9-]', '', value)})" if str(value).startswith("/Date(") else "?" for item, value in entity.items()}
+    names = ", ".join(f'"{item}"' for item in values)
+    given = [value for item, value in entity.items() if values[item] == "?"]
+    gateway.connection.cursor().execute(f'INSERT INTO "{name}" ({names}) VALUES ({", ".join(values.values())})', given)

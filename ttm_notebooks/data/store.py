@@ -21,7 +21,7 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from ..core.errors import DatasetError, KeyProblem, UsageError
-from ..core.keys import DataKey, attach_encrypted, data_key
+from ..core.keys import DataKey, attach_encrypted, data_key, private_database
 
 # %% ../../nbs/data/12_store.ipynb #89dc0bdc
 Where = Mapping[str, Any] | None
@@ -152,7 +152,7 @@ class DuckDBStore(Store):
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection | None]:
         """A connection with the published file attached read-only; None where nothing has been published."""
-        with duckdb.connect() as connection:
+        with private_database(self.key) as connection:
             if self.path.exists():
                 attach_encrypted(connection, self.path, "house", self.key, read_only=True)
             yield connection if self.path.exists() else None
@@ -183,8 +183,9 @@ class DuckDBStore(Store):
 
     def _recover(self) -> None:
         """Sweep what a killed writer left, and make the working file from the published one where it is missing or older."""
-        for left in self.path.parent.glob(f".{self.path.name}.*.part"):
+        for left in (*self.path.parent.glob(f".{self.path.name}.*.part"), Path(f"{self.work}.compact")):
             left.unlink(missing_ok=True)
+        shutil.rmtree(f"{self.work}.tmp", ignore_errors=True)
         if self.path.exists() and _generation(self.path, self.key, True) not in (own := _generation(self.work, self.key), own - 1):
             Path(f"{self.work}.wal").unlink(missing_ok=True)
             _copy(self.path, self.work)
@@ -219,8 +220,7 @@ class DuckDBWriter(Writer):
     """Writes to the working file of a `DuckDBStore`."""
 
     def __init__(self, store: DuckDBStore):
-        self.store, self.connection = store, duckdb.connect()
-        self.connection.execute(f"SET temp_directory = '{str(store.work).replace(chr(39), chr(39) * 2)}.tmp'")
+        self.store, self.connection = store, private_database(store.key, f"{store.work}.tmp")
         self.connection.execute("SET preserve_insertion_order = true")
         self._open()
 
@@ -299,22 +299,37 @@ class DuckDBWriter(Writer):
 
 # %% ../../nbs/data/12_store.ipynb #b1fb2ed7
 def rotate_store(path: str | Path, old: DataKey | None, new: DataKey | None) -> bool:
-    """Encrypt a DuckDB warehouse with `new` instead of `old` (None: plain); False where it has the new key already. Raises KeyProblem for a wrong `old`."""
-    store = DuckDBStore(path, old)
-    with FileLock(f"{store.path}.lock", timeout=PATIENCE), duckdb.connect() as connection:
-        if _opens(store.path, new):
-            _remove_work(store.work)
-            return False
-        fresh = store.path.with_name(f".{store.path.name}.rotated.part")
-        fresh.unlink(missing_ok=True)
-        attach_encrypted(connection, store.path, "house", old, read_only=True)
+    """Encrypt a DuckDB warehouse with `new` instead of `old` (None: plain); False where it has the new key already. Raises KeyProblem for a wrong `old`.
+
+    The working file, which may hold what readers have not seen yet, comes first, then the published one; killed in between, the same call finishes.
+    """
+    store, changed = DuckDBStore(path, old), False
+    with FileLock(f"{store.path}.lock", timeout=PATIENCE):
+        for left in (*store.path.parent.glob(f".{store.path.name}.*.part"), Path(f"{store.work}.compact")):
+            left.unlink(missing_ok=True)
+        for place in (store.work, store.path):
+            if place.exists() and not _opens(place, new):
+                _encrypt_anew(place, old, new)
+                changed = True
+    return changed
+
+
+def _encrypt_anew(place: Path, old: DataKey | None, new: DataKey | None) -> None:
+    """Replace a DuckDB file, its log included, by one with another key, in one step."""
+    with private_database(old) as connection:
+        attach_encrypted(connection, place, "house", old)
+        connection.execute("DETACH house")  # writes the log into the file
+    fresh = place.with_name(f".{place.name}.rotated.part")
+    fresh.unlink(missing_ok=True)
+    with private_database(new) as connection:
+        attach_encrypted(connection, place, "house", old, read_only=True)
         attach_encrypted(connection, fresh, "fresh", new)
         connection.execute("COPY FROM DATABASE house TO fresh")
         connection.execute("DETACH fresh")
         connection.execute("DETACH house")
-        os.replace(fresh, store.path)
-        _remove_work(store.work)
-    return True
+    with fresh.open("rb") as stream:
+        os.fsync(stream.fileno())
+    os.replace(fresh, place)
 
 
 def _opens(path: Path, key: DataKey | None) -> bool:
@@ -325,12 +340,6 @@ def _opens(path: Path, key: DataKey | None) -> bool:
     except KeyProblem:
         return False
     return True
-
-
-def _remove_work(work: Path) -> None:
-    """Remove a working file and its log."""
-    for path in (work, Path(f"{work}.wal")):
-        path.unlink(missing_ok=True)
 
 # %% ../../nbs/data/12_store.ipynb #852f4a73
 _SPELLINGS = {pa.large_string(): pa.string(), pa.string_view(): pa.string(), pa.large_binary(): pa.binary(), pa.null(): pa.string(),

@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ..core.errors import DatasetError
+from ..core.keys import private_database
 from .dataset import CHANNEL_COLUMNS
 
 # %% ../../nbs/data/12_weekly.ipynb #ae2be350
@@ -230,7 +231,7 @@ def build_weekly(rows: pa.Table, channels: tuple[str, ...], as_of: date, product
     Raises `DatasetError` where no whole week exists or an amount is beyond 10^28.
     """
     covariates = dict(covariates or {})
-    with duckdb.connect() as connection:
+    with private_database() as connection:
         connection.register("product_codes", code_table(products, "label", "code"))
         connection.register("region_codes", code_table(regions, "label", "code"))
         try:
@@ -281,7 +282,7 @@ def build_plans(rows: pa.Table, plans: pa.Table | None, build: WeeklyBuild, as_o
         return pa.schema([*(build.weekly.schema.field(name) for name in ("timestamp", "produto_cat", "uf_cat")),
                           *((name, pa.float64()) for name in covariates)]).empty_table()
     columns = ["product", "region", "date", "covered_until", *covariates]
-    with duckdb.connect() as connection:
+    with private_database() as connection:
         for name, table in {"product_codes": code_table(products, "label", "code"), "weekly_rows": build.weekly,
                             "region_codes": code_table(regions, "label", "code")}.items():
             connection.register(name, table)
