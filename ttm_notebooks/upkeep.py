@@ -135,8 +135,8 @@ def erase_step(chosen: Settings, identifiers: Sequence[str], reason: str, today:
         "nothing is found any more")
 
 # %% ../nbs/82_upkeep.ipynb #df055c01
-PRIVATE_FILES = ("cache/*.npz", "run/*.parquet", "run/dataset.json", "run/gate.json", "forecaster/*.parquet", "forecaster/gate.json",
-                 "forecaster/forecaster.json", "model.safetensors")  # what write_private writes below a data set's folder
+PRIVATE_FILES = ("cache/*.npz", "run/*.parquet", "run/dataset.json", "gate.json", "products.parquet", "regions.parquet", "forecaster.json",
+                 "model.safetensors")  # what write_private writes below a data set's folder
 
 # %% ../nbs/82_upkeep.ipynb #47707211
 def rotate_step(chosen: Settings, old: str, say: Say = print) -> int:

@@ -9,6 +9,8 @@ __all__ = ['ROW_FIELDS', 'REJECTED_SCHEMA', 'row_schema', 'judged_schema', 'plan
 # %% ../../nbs/data/11_judging.ipynb #6cfd64ce
 import datetime
 import json
+import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -99,13 +101,28 @@ def _joined(block: Block, source: Source, tables: list) -> list[tuple[np.ndarray
 
 # %% ../../nbs/data/11_judging.ipynb #70dbd7dc
 def _judge_labels(judged: _Judged, block: Block, source: Source) -> None:
-    """product, region, category, order_id: the first two must not be empty."""
+    """product, region, category, order_id: the first two must not be empty. A place becomes its region where the source maps places."""
     for name in ("product", "region", "category", "order_id"):
         header, fixed = getattr(source.columns, name), getattr(source.constant, name, None)
         values = read_labels(block.columns[header]) if header else pa.array([fixed] * len(block.numbers), pa.string())
         needed = name in ("product", "region")
         faults = [(as_mask(values.is_null()), f"{name} is empty: expected a label")] if needed else []
+        if name == "region" and source.places:
+            values, faults = _judge_places(values, source, faults)
         judged.take(name, header or "", Parsed(values, faults))
+
+# %% ../../nbs/data/11_judging.ipynb #71c0de12
+def _judge_places(values: pa.Array, source: Source, faults: list) -> tuple[pa.Array, list]:
+    """Regions instead of places, and the faults with the places that are on no map."""
+    from ttm_notebooks.data.http import SourceWarning
+    from ttm_notebooks.data.privacy import regions_of
+
+    found, unknown = regions_of(values, source.places)
+    if unknown:
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        warnings.warn(SourceWarning(f"places without a region: {', '.join(unknown[:5])}{more}; add them under places in dataset.yaml"), stacklevel=2)
+    lost = as_mask(found.is_null()) & as_mask(values.is_valid())
+    return found, [*faults, (lost, "the place is on no region's list: expected one under places in dataset.yaml")]
 
 # %% ../../nbs/data/11_judging.ipynb #2307f5d7
 def _judge_amounts(judged: _Judged, block: Block, source: Source, locale: str) -> None:
@@ -177,6 +194,20 @@ def _judge_customer(judged: _Judged, block: Block, dataset: Dataset, source: Sou
 
     judged.take("customer", header, Parsed(pseudonyms(read_labels(block.columns.pop(header)), key), []))
 
+# %% ../../nbs/data/11_judging.ipynb #71c0de13
+def _shape(value: object) -> str | None:
+    """The pattern of a cell: letters become a, digits 9; at most 40 characters."""
+    return None if value is None else re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", str(value)))[:40]
+
+
+def _shown_labels(judged: _Judged, block: Block, source: Source) -> dict[str, set]:
+    """Columns whose cells may be repeated, with the labels that good rows have (None: whatever could be read)."""
+    labels = [header for name in ("product", "region", "category") if (header := getattr(source.columns, name)) and not (name == "region" and source.places)]
+    good = pa.array(~judged.faulty)
+    told: dict = {header: set(pc.unique(block.columns[header].filter(good)).to_pylist()) for header in labels}
+    typed = [source.columns.date, source.columns.changed, source.columns.units, source.columns.revenue, *(item.column for item in source.covariates.values())]
+    return told | {header: None for header in typed if header}
+
 # %% ../../nbs/data/11_judging.ipynb #16008bee
 def _planned(judged: _Judged, dataset: Dataset) -> np.ndarray:
     """Rows without a fault so far that have at least one planned value [rows]."""
@@ -184,20 +215,23 @@ def _planned(judged: _Judged, dataset: Dataset) -> np.ndarray:
     return np.logical_or.reduce(told) & ~judged.faulty if told else np.zeros(len(judged.faulty), dtype=bool)
 
 # %% ../../nbs/data/11_judging.ipynb #503a8d9e
-def _rejections(judged: _Judged, block: Block, rows: np.ndarray, hidden: Sequence[str]) -> list[dict]:
-    """What is wrong with the rows [indices `rows`]: first column and value, all sentences, their mapped cells but the `hidden` ones."""
+def _rejections(judged: _Judged, block: Block, rows: np.ndarray, shown: dict | None) -> list[dict]:
+    """What is wrong with the rows [indices `rows`]: first column and value, all sentences, their mapped cells, all or as `shown` allows."""
     cells = pa.table({header: values.take(pa.array(rows)) for header, values in block.columns.items()}).to_pylist()
     marked = [(header, sentence, mask[rows]) for mask, header, sentence in judged.faults]
-    return [_rejection(raw, [(header, sentence) for header, sentence, mask in marked if mask[place]], hidden) for place, raw in enumerate(cells)]
+    return [_rejection(raw, [(header, sentence) for header, sentence, mask in marked if mask[place]], shown) for place, raw in enumerate(cells)]
 
 # %% ../../nbs/data/11_judging.ipynb #9d31e4ee
-def _rejection(raw: dict, found: list[tuple[str, str]], hidden: Sequence[str]) -> dict:
-    """One faulty row; `found` holds (header, sentence) of each of its faults."""
+def _rejection(raw: dict, found: list[tuple[str, str]], shown: dict | None) -> dict:
+    """One faulty row; `found` holds (header, sentence) of each of its faults. `shown` (see `_shown_labels`): what may be repeated; None for everything."""
+    faulty = {name for name, _ in found}
+    if shown is not None:
+        raw = {name: cell if name in shown and name not in faulty and (shown[name] is None or cell in shown[name]) else _shape(cell)
+               for name, cell in raw.items()}
     header, value = found[0][0], raw.get(found[0][0])
     reasons = [sentence if name == header else f"{name}: {sentence}" for name, sentence in found]
-    shown = {name: cell for name, cell in raw.items() if name not in hidden}
     return {"fault_column": header, "fault_value": None if value is None else str(value), "fault": "; ".join(reasons),
-            "raw": json.dumps(shown, ensure_ascii=False, default=str)}
+            "raw": json.dumps(raw, ensure_ascii=False, default=str)}
 
 # %% ../../nbs/data/11_judging.ipynb #f37e943e
 def _shaped(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -227,8 +261,11 @@ def judge_block(block: Block, dataset: Dataset, index: int, name: str, tables: S
     _judge_amounts(judged, block, source, dataset.locale)
     _judge_customer(judged, block, dataset, source, key)
     rows = np.flatnonzero(judged.faulty)
-    hidden = [source.columns.order_id] if dataset.privacy and source.columns.order_id else []
-    judged.columns |= _with_faults(judged, _rejections(judged, block, rows, hidden), rows)
+    shown = None
+    if dataset.privacy:
+        block.columns.pop(source.columns.order_id, None)
+        shown = _shown_labels(judged, block, source)
+    judged.columns |= _with_faults(judged, _rejections(judged, block, rows, shown), rows)
     table = _shaped(pa.table(judged.columns | {"source_file": pa.array([name] * width, pa.string())}), judged_schema(dataset))
     return pa.concat_tables([table, _broken_rows(block.broken, dataset, name)]) if block.broken else table
 
@@ -263,16 +300,18 @@ def superseded(table: pa.Table, known: np.ndarray) -> np.ndarray:
 _SUPERSEDED = "a later version of this record replaces it"
 
 
-def _quarantined(table: pa.Table, faulty: np.ndarray, gone: np.ndarray) -> pa.Table:
-    """Faulty and superseded rows as `REJECTED_SCHEMA`."""
+def _quarantined(table: pa.Table, faulty: np.ndarray, gone: np.ndarray, named: bool) -> pa.Table:
+    """Faulty and superseded rows as `REJECTED_SCHEMA`; records, which lead to customers, only where they may be `named`."""
     names = {"column": "fault_column", "value": "fault_value", "reason": "fault", "raw": "raw"}
     some, old = table.filter(pa.array(faulty | gone)), gone[faulty | gone]
     columns = {name: some[name] for name in ("source_file", "source_row")} | {name: some[other] for name, other in names.items()}
+    if not named:
+        columns["value"] = pc.if_else(pc.fill_null(pc.equal(columns["column"], "record"), False), pa.scalar(None, pa.string()), columns["value"])
     if old.any():
         replaced = pa.array(old)
         columns["reason"] = pc.if_else(replaced, pa.scalar(_SUPERSEDED), columns["reason"])
         columns["column"] = pc.if_else(replaced, pa.scalar("record"), columns["column"])
-        columns["value"] = pc.if_else(replaced, some["record"], columns["value"])
+        columns["value"] = pc.if_else(replaced, some["record"] if named else pa.nulls(len(some), pa.string()), columns["value"])
         columns["raw"] = pc.if_else(replaced, pa.scalar("{}"), columns["raw"])
     return pa.table(columns).cast(REJECTED_SCHEMA)
 
@@ -321,7 +360,7 @@ def as_known(table: pa.Table, dataset: Dataset, as_of: datetime.date, files: int
     gone = superseded(table, ~unwritten)
     kept = row_schema(dataset) if not has_records(table) else row_schema(dataset).append(pa.field("record", pa.string()))
     rows = table.filter(pa.array(~(later | faulty | gone))).select(kept.names).cast(kept)
-    rejected = _quarantined(table, faulty & ~later & ~gone, gone & ~later)
+    rejected = _quarantined(table, faulty & ~later & ~gone, gone & ~later, dataset.privacy is None)
     _check_usable(dataset, rows, rejected, int(later.sum()), as_of)
     planned = ahead & ~unwritten & ~gone & as_mask(pc.fill_null(table["plan"], False))
     counts = {"files": files, "rows": len(table), "accepted": len(rows), "rejected": len(rejected), "later": int(later.sum())}

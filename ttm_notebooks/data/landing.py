@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['RAW', 'RAW_STOCK', 'LANDED', 'CANCELLED', 'DELETED', 'raw_schema', 'Landed', 'Part', 'parts_of', 'feed_pages',
-           'change_times', 'Visit', 'cancelled_rows', 'land', 'rows_known', 'rows_behind', 'stockouts_known',
-           'table_known']
+           'row_versions', 'change_times', 'Visit', 'cancelled_rows', 'land', 'rows_known', 'rows_behind',
+           'stockouts_known', 'table_known']
 
 # %% ../../nbs/data/12_landing.ipynb #e7c6dc12
 import datetime
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -35,7 +35,7 @@ from .values import as_mask
 
 # %% ../../nbs/data/12_landing.ipynb #e09f788f
 if TYPE_CHECKING:
-    from ttm_notebooks.data.privacy import PseudonymKey
+    from ttm_notebooks.data.privacy import Forgetting, PseudonymKey
     from ttm_notebooks.data.store import Store, Writer
 
 # %% ../../nbs/data/12_landing.ipynb #7e557e42
@@ -69,7 +69,8 @@ class Landed:
 # %% ../../nbs/data/12_landing.ipynb #90543593
 @dataclass(frozen=True)
 class Part:
-    """One thing to land: its `number` (a source's index; -1 the stock; -2, -3, ... the tables), where it goes, and how it is read and judged."""
+    """One thing to land: its `number` (a source's index; -1 the stock; -2, -3, ... the tables), where it goes, how it is read and judged,
+    and what takes erased customers out again."""
 
     number: int
     table: str
@@ -79,6 +80,7 @@ class Part:
     judge: Callable[[Block, str], pa.Table]
     schema: pa.Schema | None = None  # of the raw table, where it is known beforehand
     files: int | str | None = None  # what `find_files` calls it
+    forget: "Forgetting | None" = None  # takes erased customers out
 
     @property
     def feed(self) -> Feed | None:
@@ -168,6 +170,11 @@ def _withdraw(writer: "Writer", dataset: Dataset, table: str, number: int, place
     return writer.delete(table, {"dataset": dataset.id, "source": number, "source_file": place}) if table in writer.tables() else 0
 
 # %% ../../nbs/data/12_landing.ipynb #d2b6ceb2
+def _remembered(table: pa.Table, part: Part) -> pa.Table:
+    """The rows without customers that were erased."""
+    return part.forget(table) if part.forget else table
+
+
 def _keep(writer: "Writer", table: pa.Table, dataset: Dataset, part: Part) -> int:
     """Append judged rows; columns that only systems have are null."""
     width = table.num_rows
@@ -183,7 +190,7 @@ def _land_file(writer: "Writer", dataset: Dataset, part: Part, place: str, file:
     with writer.transaction(), naming(file):
         _withdraw(writer, dataset, part.table, part.number, place)
         for block in blocks(file, part.reading, part.headers):
-            found += _keep(writer, part.judge(block, place), dataset, part)
+            found += _keep(writer, _remembered(part.judge(block, place), part), dataset, part)
             told(len(block.numbers))
         if hash_file(file) != before:
             raise DatasetError(f"{file} changed while it was read", "a file that is complete", "run it again when its export has ended; export to another "
@@ -227,7 +234,7 @@ def _records(page: pa.Table, feed: Feed) -> pa.Array:
     return pc.binary_join_element_wise(*escaped, "/").combine_chunks() if len(parts) > 1 else parts[0].combine_chunks()
 
 
-def _versions(table: pa.Table) -> np.ndarray:
+def row_versions(table: pa.Table) -> np.ndarray:
     """A 64-bit fingerprint of each row's content [rows], whatever its number and its neighbours."""
     content = table.drop_columns([name for name in ("source_row", "version", "dataset", "source") if name in table.column_names])
     for place, item in enumerate(content.schema):
@@ -317,7 +324,8 @@ def _judged_page(writer: "Writer", dataset: Dataset, page: pa.Table, part: Part,
     judged = judged.append_column("record", _records(page, part.feed))
     if part.feed.cancelled:
         judged = _with_fault(judged, cancelled_rows(page[part.feed.cancelled]), "record", CANCELLED)
-    versions = _versions(judged)
+    judged = _remembered(judged, part)
+    versions = row_versions(judged)
     _check_key(judged["record"], judged["changed"], versions, part)
     known = np.setdiff1d(np.arange(len(versions)), fresh := visit.take(versions))
     fresh = pa.array(np.sort(np.concatenate([fresh, _changed_back(writer, dataset, part, judged, versions, known, visit)])))
@@ -447,7 +455,7 @@ def _sweep(writer: "Writer", dataset: Dataset, part: Part, landed: Landed, now: 
     """Mark the records of a feed that its system has no longer, and take the mark from those that it has again."""
     feed, there = part.feed.model_copy(update={"changed": None}), set()
     for page in feed_pages(dataset.systems[feed.system], feed, list(feed.key)):
-        there.update(_records(page, feed).to_pylist())
+        there.update(map(part.forget.record if part.forget else str, _records(page, feed).to_pylist()))
     held = _newest(writer, dataset, part)
     is_there, was_gone = held["record"].isin(there), held["fault"] == DELETED
     vanished, back = held.loc[~is_there & ~was_gone, "record"].tolist(), held.loc[is_there & was_gone, "record"].tolist()
@@ -471,7 +479,7 @@ def _gone_rows(records: Sequence[str], first: int, part: Part, now: pd.Timestamp
     if part.schema is not None and "fault_column" in part.schema.names:
         rows = rows.append_column("fault_column", pa.array(["record"] * width)).append_column("fault_value", rows["record"])
         rows = rows.append_column("raw", pa.array(["{}"] * width))
-    return rows.append_column("version", pa.array(_versions(rows)))
+    return rows.append_column("version", pa.array(row_versions(rows)))
 
 # %% ../../nbs/data/12_landing.ipynb #87d9574a
 def land(dataset: Dataset, writer: "Writer", progress: bool = False, now: datetime.datetime | None = None) -> Landed:
@@ -480,7 +488,11 @@ def land(dataset: Dataset, writer: "Writer", progress: bool = False, now: dateti
     `now` (UTC, default: the clock) is when it happens. Raises `DatasetError` as `read_rows` does, and for a system that cannot be
     reached or has changed its columns; warns (`SourceWarning`) of clocks that differ and of stamps in the future.
     """
-    landed, parts, moment = Landed(), parts_of(dataset, pseudonym_key_of(dataset)), pd.Timestamp(now or datetime.datetime.now(datetime.UTC).replace(tzinfo=None))
+    from ttm_notebooks.data.privacy import forgetting, roles_of
+
+    landed, key, moment = Landed(), pseudonym_key_of(dataset), pd.Timestamp(now or datetime.datetime.now(datetime.UTC).replace(tzinfo=None))
+    roles, parts = roles_of(dataset), parts_of(dataset, key)
+    parts = [replace(part, forget=forgetting(writer, key, roles[part.table], part.table)) if key and part.table in roles else part for part in parts]
     feeds = {(part.number, part.place) for part in parts if part.feed}
     of_files = {part.number for part in parts if not part.feed}
     landed.gone = [(row["table"], *mark) for mark, row in _marks(writer, dataset).items() if mark not in feeds and mark[0] not in of_files]

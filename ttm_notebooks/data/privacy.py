@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ERASED', 'SUPPRESSED', 'PseudonymKey', 'pseudonym_key', 'normalised', 'pseudonym', 'pseudonyms', 'regions_of',
-           'data_map', 'small_groups', 'cells_to_suppress', 'protected', 'Roles', 'roles_of', 'forgetting', 'Erasure',
-           'erase', 'where_found']
+           'data_map', 'small_groups', 'cells_to_suppress', 'protected', 'Roles', 'roles_of', 'Forgetting',
+           'forgetting', 'Erasure', 'erase', 'where_found']
 
 # %% ../../nbs/data/16_privacy.ipynb #0822820b
 import base64
@@ -33,7 +33,7 @@ from .systems import reveal
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ttm_notebooks.data.dataset import Dataset
+    from ttm_notebooks.data.dataset import Dataset, Table
     from ttm_notebooks.data.store import Store, Writer
 
 # %% ../../nbs/data/16_privacy.ipynb #f5c8ebf1
@@ -145,7 +145,7 @@ def _fields(dataset: "Dataset") -> list[tuple[str, str, str]]:
     if dataset.stock:
         found += [(header, place(dataset.stock), name) for name, header in dataset.stock.columns if header]
     for table in dataset.tables.values():
-        found += [(header, place(table), "customer" if own in table.customer else "order_id" if header in table.feed.key else "other")
+        found += [(header, place(table), "customer" if own in table.customer else "order_id" if table.feed and header in table.feed.key else "other")
                   for own, header in table.columns.items()]
     return list({(field, source): (field, source, fate) for field, source, fate in reversed(found)}.values())[::-1]
 
@@ -219,9 +219,10 @@ class Roles:
 # %% ../../nbs/data/16_privacy.ipynb #ced430ab
 def roles_of(dataset: "Dataset") -> dict[str, Roles]:
     """The roles of the columns of a data set's raw tables, by table."""
-    tables = {f"table_{name}": Roles(table.customer, ("record", *(own for own, header in table.columns.items() if header in table.feed.key)))
-              for name, table in dataset.tables.items()}
-    return {"raw_sales": Roles()} | tables
+    def links(table: "Table") -> tuple[str, ...]:
+        return ("record", *(own for own, header in table.columns.items() if table.feed and header in table.feed.key))
+
+    return {"raw_sales": Roles()} | {f"table_{name}": Roles(table.customer, links(table)) for name, table in dataset.tables.items()}
 
 # %% ../../nbs/data/16_privacy.ipynb #9b5a7cb8
 def _mark(name: str, key: PseudonymKey) -> str:
@@ -246,20 +247,42 @@ def _without(table: pa.Table, names: set[str], key: PseudonymKey, roles: Roles) 
     return table
 
 # %% ../../nbs/data/16_privacy.ipynb #83224f79
-def forgetting(reader: "Store | Writer", key: PseudonymKey, roles: Roles) -> Callable[[pa.Table], pa.Table]:
-    """What takes erased customers out of arriving rows. KeyProblem where they were erased under another key."""
+@dataclass(frozen=True)
+class Forgetting:
+    """What takes erased customers out of arriving rows: `marks` of pseudonyms, and `gone`, what stands for their records in the table."""
+
+    key: PseudonymKey
+    roles: Roles
+    marks: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """`table` without erased customers, and without the records of theirs that now belong to somebody else."""
+        present = {name for column in self.roles.persons if self.marks and column in table.column_names for name in pc.unique(table[column]).to_pylist()}
+        names = {name for name in present - {None} if _mark(name, self.key) in self.marks}
+        table = _without(table, names, self.key, self.roles) if names else table
+        if self.gone and "record" in table.column_names:
+            hidden = _mapped(table["record"], self.record)
+            table = table.set_column(table.column_names.index("record"), "record", hidden)
+        return table
+
+    def record(self, text: str) -> str:
+        """A record's key as the table has it: hidden where its customer was erased."""
+        hidden = _link(text, self.key) if self.gone else text
+        return hidden if hidden in self.gone else text
+
+# %% ../../nbs/data/16_privacy.ipynb #71c0de61
+def forgetting(reader: "Store | Writer", key: PseudonymKey, roles: Roles, table: str = "raw_sales") -> Forgetting:
+    """What takes erased customers out of rows that arrive for a table. KeyProblem where they were erased under another key."""
     kept = reader.read(SUPPRESSED).to_pylist() if SUPPRESSED in reader.tables() else []
     if strange := {row["key_id"] for row in kept} - {key.id}:
         raise KeyProblem(f"customers were erased under the pseudonyms' key {', '.join(sorted(strange))}, and the key is now {key.id}: with it "
                          "they would come back; set the former key again")
-    marks = {row["mark"] for row in kept}
-
-    def forget(table: pa.Table) -> pa.Table:
-        present = {name for column in roles.persons if marks and column in table.column_names for name in pc.unique(table[column]).to_pylist()}
-        names = {name for name in present - {None} if _mark(name, key) in marks}
-        return _without(table, names, key, roles) if names else table
-
-    return forget
+    gone: set[str] = set()
+    if kept and table in reader.tables() and "record" in reader.read(table, {"": []}).column_names:
+        records = reader.read(table, None, ["record"])["record"]
+        gone = set(records.filter(pc.fill_null(pc.starts_with(records, f"{ERASED} "), False)).to_pylist())
+    return Forgetting(key, roles, frozenset(row["mark"] for row in kept), frozenset(gone))
 
 # %% ../../nbs/data/16_privacy.ipynb #71c0de22
 @dataclass(frozen=True)
@@ -284,19 +307,37 @@ def _amounts(reader: "Store | Writer", tables: Iterable[str]) -> dict[str, float
 
 # %% ../../nbs/data/16_privacy.ipynb #da2a479e
 def _erase_from(writer: "Writer", table: str, names: set[str], key: PseudonymKey, roles: Roles) -> int:
-    """Replace the rows of customers in one table; returns how many there were."""
+    """Replace the rows of customers in one table, and hide their records in all versions; returns how many rows were theirs."""
+    changed, held = 0, set(writer.read(table, {"": []}).column_names)
+    for column in set(roles.persons) & held:
+        with writer.transaction():
+            theirs = writer.read(table, {column: sorted(names)})
+            changed += _replace(writer, table, {column: sorted(names)}, _without(theirs, names, key, roles))
+            if "record" in held and (records := set(theirs["record"].to_pylist()) - {None}):
+                others = writer.read(table, {"record": sorted(records)})  # versions without a customer, or with another
+                _replace(writer, table, {"record": sorted(records)}, _hidden_records(others, key))
+    return changed
+
+
+def _hidden_records(rows: pa.Table, key: PseudonymKey) -> pa.Table:
+    """Rows with their record's key hidden, where it is told as a fault, too."""
+    for name in {"record", "fault_value"} & set(rows.column_names):
+        hidden = _mapped(rows[name], lambda text: _link(text, key))
+        told = pc.fill_null(pc.equal(rows["fault_column"], "record"), False) if name == "fault_value" else pa.scalar(True)
+        rows = rows.set_column(rows.column_names.index(name), name, pc.if_else(told, hidden, rows[name]))
+    return rows
+
+
+def _replace(writer: "Writer", table: str, where: Mapping[str, object], fresh: pa.Table) -> int:
+    """Put rows in the place of those that meet a condition; returns how many there were."""
     from ttm_notebooks.data.landing import row_versions
 
-    changed = 0
-    for column in set(roles.persons) & set(writer.read(table, {"": []}).column_names):
-        with writer.transaction():
-            fresh = _without(writer.read(table, {column: sorted(names)}), names, key, roles)
-            if "version" in fresh.column_names and fresh.num_rows:
-                anew = pc.if_else(fresh["version"].is_valid(), pa.array(row_versions(fresh)), pa.scalar(None, pa.int64()))
-                fresh = fresh.set_column(fresh.column_names.index("version"), "version", anew)
-            changed += writer.delete(table, {column: sorted(names)})
-            writer.append(table, fresh)
-    return changed
+    if "version" in fresh.column_names and fresh.num_rows:
+        anew = pc.if_else(fresh["version"].is_valid(), pa.array(row_versions(fresh)), pa.scalar(None, pa.int64()))
+        fresh = fresh.set_column(fresh.column_names.index("version"), "version", anew)
+    found = writer.delete(table, where)
+    writer.append(table, fresh)
+    return found
 
 # %% ../../nbs/data/16_privacy.ipynb #71c0de23
 def _suppress(writer: "Writer", names: set[str], key: PseudonymKey, day: date) -> None:

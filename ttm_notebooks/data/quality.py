@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -21,6 +20,7 @@ import pyarrow.compute as pc
 from dateutil.easter import easter
 
 from ..core.errors import DatasetError
+from ..core.keys import private_database
 from .panel import QUARTER, Panel, week_numbers
 from .judging import REJECTED_SCHEMA
 
@@ -166,7 +166,7 @@ REPEATED = "product, region, date, order_id"  # the "column" of a repeated key
 def _raw_json(rows: pa.Table) -> pa.ChunkedArray:
     """Each row as JSON text, without where it came from."""
     plain = rows.drop_columns([name for name in ("source_file", "source_row", "customer", "changed", "record") if name in rows.column_names])
-    with duckdb.connect() as connection:
+    with private_database() as connection:
         connection.register("plain", plain)
         return connection.execute("SELECT CAST(to_json(plain) AS VARCHAR) AS raw FROM plain").to_arrow_table()["raw"]
 
@@ -222,13 +222,18 @@ def judge_rows(rows: pa.Table, dataset: "Dataset") -> tuple[pa.Table, pa.Table]:
               if name not in rows.column_names]
     if absent:
         raise DatasetError(f"rows without the columns {', '.join(absent)}", "the columns of read_rows", "pass its table on unchanged")
+    if dataset.privacy and rows["order_id"].null_count < rows.num_rows:
+        hidden = rows.set_column(rows.column_names.index("order_id"), "order_id", pa.nulls(rows.num_rows, pa.string()))
+    else:
+        hidden = rows
     faults = _failures(_judging_frame(rows, tuple(dataset.covariates)), dataset)
-    rejected = [_reject_broken(rows, faults, dataset)] if len(faults) else []
-    good = rows.take(pa.array(np.delete(np.arange(rows.num_rows), faults.index))) if len(faults) else rows
+    rejected = [_reject_broken(hidden, faults, dataset)] if len(faults) else []
+    stay = pa.array(np.delete(np.arange(rows.num_rows), faults.index))
+    good, shown = (rows.take(stay), hidden.take(stay)) if len(faults) else (rows, hidden)
     if dataset.duplicates == "reject" and good.num_rows:
         repeated = _repetitions(good, dataset)
         if len(repeated):
-            rejected.append(_reject_repeated(good, repeated))
+            rejected.append(_reject_repeated(shown, repeated))
             good = good.take(pa.array(np.delete(np.arange(good.num_rows), repeated.index)))
     quarantine = pa.concat_tables([REJECTED_SCHEMA.empty_table(), *rejected])
     return good, quarantine.sort_by([("source_file", "ascending"), ("source_row", "ascending")])
