@@ -356,7 +356,7 @@ def _with_fault(judged: pa.Table, rows: np.ndarray, column: str, reason: str) ->
 
 # %% ../../nbs/data/12_landing.ipynb #ec689b50
 def _check_key(records: pa.ChunkedArray, changed: pa.ChunkedArray, versions: np.ndarray, part: Part) -> None:
-    """Raise SourceFault where one page holds two different rows of the same key and stamp: the key does not tell rows apart, and one would replace the other."""
+    """Raise SourceFault where one page holds two different rows of the same key and stamp: one would replace the other."""
     frame = pd.DataFrame({"record": records.to_pandas(), "changed": changed.to_pandas(), "version": versions}).drop_duplicates()
     if (same := frame.duplicated(["record", "changed"])).any():
         raise SourceFault(f"{part.place}: {int(same.sum())} rows share their key {', '.join(part.feed.key)} with another row, such as "
@@ -374,9 +374,12 @@ def _changed_back(writer: "Writer", dataset: Dataset, part: Part, judged: pa.Tab
     newest = held.sort_values(["changed", "source_row"], na_position="first").drop_duplicates("record", keep="last").set_index("record")
     stamps, back = judged["changed"].to_pandas(), {}
     for place in known.tolist():
-        if (name := records[place]) in newest.index and (last := newest.loc[name])["version"] != versions[place] and last["version"] not in visit.met:
-            if last["changed"] == stamps[place] or (pd.isna(last["changed"]) and pd.isna(stamps[place])):
-                back[name] = place
+        if (name := records[place]) not in newest.index:
+            continue
+        last, stamp = newest.loc[name], stamps[place]
+        same = last["changed"] == stamp or (pd.isna(last["changed"]) and pd.isna(stamp))
+        if same and last["version"] != versions[place] and last["version"] not in visit.met:
+            back[name] = place
     return np.array(sorted(back.values()), dtype=np.int64)
 
 # %% ../../nbs/data/12_landing.ipynb #1f204325
@@ -389,8 +392,8 @@ def _visit(writer: "Writer", dataset: Dataset, part: Part, landed: Landed, now: 
             _forget(writer, dataset, part.number, part.place)
         landed.withdrawn, mark = landed.withdrawn + gone, None
         if gone and part.feed.changed:
-            warnings.warn(SourceWarning(f"{part.place} is read in another way than before, so its {gone} rows were withdrawn and are read anew; what was corrected "
-                                        "there since is no longer known as it was (published snapshots are)"), stacklevel=2)
+            warnings.warn(SourceWarning(f"{part.place} is read in another way than before, so its {gone} rows were withdrawn and are read anew; "
+                                        "what was corrected there since is no longer known as it was (published snapshots are)"), stacklevel=2)
     if mark is None or not part.feed.changed:
         return Visit(None, set(), 1, now)
     narrowed = {"dataset": dataset.id, "source": part.number, "source_file": part.place}

@@ -32,14 +32,16 @@ def edm_type(kind: pa.DataType) -> str:
 def _entity(name: str, table: pa.Table, keys: Sequence[str], ways: Sequence[str]) -> str:
     """The EDMX of an entity type."""
     references = "".join(f'<PropertyRef Name="{key}"/>' for key in keys)
-    properties = "".join(f'<Property Name="{item.name}" Type="{edm_type(item.type)}" Nullable="{"false" if item.name in keys else "true"}"/>' for item in table.schema)
+    properties = "".join(f'<Property Name="{item.name}" Type="{edm_type(item.type)}" Nullable="{"false" if item.name in keys else "true"}"/>'
+                         for item in table.schema)
     leads = "".join(f'<NavigationProperty Name="{way}" Relationship="local.{name}_{way}" FromRole="from" ToRole="to"/>' for way in ways)
     return f'<EntityType Name="{name}Type"><Key>{references}</Key>{properties}{leads}</EntityType>'
 
 
 def _association(name: str, way: str, target: str, many: bool) -> tuple[str, str]:
     """The EDMX of a way: the association and its set."""
-    ends = "".join(f'<End Type="local.{one}Type" Multiplicity="{count}" Role="{role}"/>' for one, count, role in ((name, "1", "from"), (target, "*" if many else "0..1", "to")))
+    ends = "".join(f'<End Type="local.{one}Type" Multiplicity="{count}" Role="{role}"/>'
+                   for one, count, role in ((name, "1", "from"), (target, "*" if many else "0..1", "to")))
     sets = "".join(f'<End EntitySet="{one}" Role="{role}"/>' for one, role in ((name, "from"), (target, "to")))
     return (f'<Association Name="{name}_{way}">{ends}</Association>',
             f'<AssociationSet Name="{name}_{way}Set" Association="local.{name}_{way}">{sets}</AssociationSet>')
@@ -65,7 +67,8 @@ def leads_to_many(keys: Sequence[str], shared: Sequence[str]) -> bool:
 # %% ../../nbs/data/17_local_erp.ipynb #d1bfeef5
 _TOKEN = re.compile(r"\s*(?:(?P<bracket>[()])|datetimeoffset'(?P<zoned>[^']*)'|datetime'(?P<moment>[^']*)'|'(?P<text>(?:[^']|'')*)'"
                     r"|(?P<number>-?\d+(?:\.\d+)?)[LMdm]?\b|(?P<word>[A-Za-z_]\w*))")
-_WORDS = {"eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "and": "AND", "or": "OR", "not": "NOT", "true": "TRUE", "false": "FALSE", "null": "NULL"}
+_WORDS = {"eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "and": "AND", "or": "OR", "not": "NOT",
+          "true": "TRUE", "false": "FALSE", "null": "NULL"}
 _LITERALS = {"moment": "CAST(? AS TIMESTAMP)", "zoned": "CAST(? AS TIMESTAMPTZ)", "text": "?", "number": "CAST(? AS DOUBLE)"}
 
 

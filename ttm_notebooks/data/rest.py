@@ -49,7 +49,8 @@ def _csv_rows(answer: "requests.Response") -> list[dict]:
     try:
         text = answer.content.decode(answer.encoding if named else "utf-8-sig").removeprefix("\ufeff")
     except (UnicodeDecodeError, LookupError):
-        raise SourceFault(f"{what} answered with bytes that are no {answer.encoding if named else 'UTF-8'}", "text in the encoding it names, or UTF-8") from None
+        raise SourceFault(f"{what} answered with bytes that are no {answer.encoding if named else 'UTF-8'}",
+                          "text in the encoding it names, or UTF-8") from None
     header = next(iter(text.splitlines()), "")
     rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t|", key=header.count)))
     for number, row in enumerate(rows, 1):
@@ -65,7 +66,8 @@ def _rows(system: Rest, answer: "requests.Response") -> list[dict]:
         return _csv_rows(answer)
     found = _inside(json_of(answer), system.rows)
     if not isinstance(found, list) or not all(isinstance(row, Mapping) for row in found):
-        raise SourceFault(f"{answer.url.split('?')[0]} holds no list of objects at {system.rows or 'its top'}", "a list of objects", "correct rows in dataset.yaml")
+        raise SourceFault(f"{answer.url.split('?')[0]} holds no list of objects at {system.rows or 'its top'}", "a list of objects",
+                          "correct rows in dataset.yaml")
     return found
 
 

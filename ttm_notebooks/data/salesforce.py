@@ -108,7 +108,8 @@ def _rest_pages(client: "simple_salesforce.Salesforce", feed: Feed, query: str, 
         if following is None and seen >= page["totalSize"]:
             return
         if following is None:
-            raise SourceFault(f"{feed.entity}: the org counted {page['totalSize']} records and gave {seen}", "every record", "run it again; what has landed is kept")
+            raise SourceFault(f"{feed.entity}: the org counted {page['totalSize']} records and gave {seen}", "every record",
+                              "run it again; what has landed is kept")
     raise SourceFault(f"{feed.entity}: the org gives the same page {stuck} times", "pages that go on", "try later")
 
 
@@ -134,7 +135,8 @@ def _read_pages(system: Salesforce, feed: Feed, columns: Sequence[str], since: s
     if total > system.bulk_above:
         pages = _bulk_pages(client, feed, query, system.page_size)
     else:
-        pages = ([{name: record[name] for name in record if name != "attributes"} | flat(record, wanted) for record in records] for records in _rest_pages(client, feed, query, system.attempts))
+        pages = ([{name: record[name] for name in record if name != "attributes"} | flat(record, wanted) for record in records]
+                 for records in _rest_pages(client, feed, query, system.attempts))
     for rows in pages:
         seen += len(rows)
         if rows:

@@ -196,8 +196,9 @@ def _read_pages(system: Sql, feed: Feed, columns: Sequence[str], since: str | No
             last: list[Any] | None = None
             while rows := fetch(_query(table, chosen, keys, where, last, system.page_size)):
                 if (end := _last_keys(rows, keys, feed)) == last:
-                    raise SourceFault(f"{feed.entity} gives the same page twice", "pages that go on", "its change stamps are finer than can be asked for, and more "
-                                      "rows than page_size share one: raise page_size, or name another column under changed")
+                    raise SourceFault(f"{feed.entity} gives the same page twice", "pages that go on",
+                                      "its change stamps are finer than can be asked for, and more rows than page_size share one: raise page_size, or "
+                                      "name another column under changed")
                 last = end
                 yield pa.table({column.name: _column([row[column.name] for row in rows], _arrow_kind(column), column.name in feed.key) for column in chosen})
                 if len(rows) < system.page_size:
@@ -210,7 +211,8 @@ def _last_keys(rows: Sequence[dict], keys: Sequence, feed: Feed) -> list[Any]:
     """Where the next page begins. Raises SourceFault for a row without its key: nothing could come after it."""
     for row in rows:
         if empty := [column.name for column in keys if row[column.name] is None]:
-            raise SourceFault(f"{feed.entity}: a row without {empty[0]}", "a key in every row", "name columns under key that are never empty, or narrow the rows with where")
+            raise SourceFault(f"{feed.entity}: a row without {empty[0]}", "a key in every row",
+                              "name columns under key that are never empty, or narrow the rows with where")
     return [rows[-1][column.name] for column in keys]
 
 # %% ../../nbs/data/11_sql.ipynb #fdd311fc

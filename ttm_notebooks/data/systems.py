@@ -138,7 +138,10 @@ class Sql(System):
 
 # %% ../../nbs/data/10_systems.ipynb #677df3d3
 class Salesforce(System):
-    """An org by its own host (My Domain, https://COMPANY.my.salesforce.com): OAuth 2.0 client credentials (`consumer_key`, `consumer_secret`), or with a `user` and `password`."""
+    """An org by its own host (My Domain, https://COMPANY.my.salesforce.com).
+
+    OAuth 2.0 client credentials (`consumer_key`, `consumer_secret`), or with a `user` and `password`.
+    """
 
     kind: Literal["salesforce"]
     url: Address
