@@ -148,19 +148,19 @@ tables:
 privacy: {{pseudonym_key: env:TTM_TEST_PSEUDONYMS}}
 """
 
-
+# %% ../../nbs/tests/16_test_privacy.ipynb #ddad9b27
 def buyer_of(number: int) -> str:
     """Every third row is the planted customer's."""
     return WANTED if number % 3 == 0 else f"C-{number % 7}"
 
-
+# %% ../../nbs/tests/16_test_privacy.ipynb #d23ee5b3
 @contextlib.contextmanager
 def database(path: Path):
     """A connection that is committed and closed."""
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         yield connection
 
-
+# %% ../../nbs/tests/16_test_privacy.ipynb #a2437097
 def shop(folder: Path) -> Path:
     """The data set's folder, its database and its file."""
     folder.mkdir(parents=True)
@@ -218,7 +218,7 @@ def stored_bytes(chosen: Settings) -> bytes:
 # %% ../../nbs/tests/16_test_privacy.ipynb #71c0de84
 LINKS = ("ORDERNUMBER", "FILEORDER", "DEALNUMBER")
 
-
+# %% ../../nbs/tests/16_test_privacy.ipynb #82aaa27d
 def test_only_raw_tables_know_orders_and_nobody_knows_a_customer(chosen):
     snapshot, store = ingest(chosen), warehouse_of(chosen).store
     assert snapshot.meta["counts"]["rejected"] >= 1 and len(raw(chosen)) == 200
@@ -231,7 +231,7 @@ def test_only_raw_tables_know_orders_and_nobody_knows_a_customer(chosen):
             assert not {"customer", "order_id", "record", "account", "buyer"} & set(content.columns), table
             assert pseudonym(WANTED, KEY) not in told and not [link for link in LINKS if link in told], table
 
-
+# %% ../../nbs/tests/16_test_privacy.ipynb #35d8c5f4
 def test_an_erased_customer_is_gone_from_every_table_and_byte(chosen):
     first, name = ingest(chosen), pseudonym(WANTED, KEY)
     with database(chosen.dataset.folder / "erp.db") as erp:  # one order cancelled, one removed: versions that name no customer
@@ -253,7 +253,7 @@ def test_an_erased_customer_is_gone_from_every_table_and_byte(chosen):
     for snapshot in (first, second):
         verify_snapshot(warehouse_of(chosen).snapshot(snapshot.id))
 
-
+# %% ../../nbs/tests/16_test_privacy.ipynb #eb105dc4
 def test_an_erased_customer_does_not_come_back(chosen, monkeypatch):
     ingest(chosen)
     erase_step(chosen, [WANTED], "asked", datetime.date(2024, 1, 2), say=lambda _: None)
