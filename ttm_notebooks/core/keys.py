@@ -309,11 +309,10 @@ def attach_encrypted(connection: "duckdb.DuckDBPyConnection", path: str | Path, 
     try:
         connection.execute(f"ATTACH '{quoted}' AS {alias}" + (f" ({', '.join(options)})" if options else ""))
     except duckdb.Error as error:
-        if key and key.secret.hex() in str(error):
-            raise type(error)(str(error).replace(key.secret.hex(), "...")) from None
-        if "encrypt" not in str(error).lower():
-            raise
-        if "is not encrypted" in str(error):
+        text = str(error).partition("\nLINE ")[0]  # what follows repeats the statement, and the key with it
+        if isinstance(error, duckdb.ParserException) or "encrypt" not in text.lower():
+            raise type(error)(text) from None
+        if "is not encrypted" in text:
             raise KeyProblem(f"{path} is not encrypted, but {KEY_VARIABLE} is set: encrypt it (ttm rotate DATASET --old none) or name a new file") from None
         told = f"{KEY_VARIABLE} holds another key ({key.id})" if key else f"{KEY_VARIABLE} is not set"
         raise KeyProblem(f"{path} is encrypted, and {told}: set the file's key") from None

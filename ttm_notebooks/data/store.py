@@ -358,7 +358,8 @@ def plain_table(rows: pa.Table) -> pa.Table:
     schema = pa.schema([pa.field(item.name, simple(item.type)) for item in rows.schema])
     if strange := [item for item in schema if item.type not in SQL_TYPES]:
         raise DatasetError(f"column {strange[0].name} is of the type {strange[0].type}", f"one of {', '.join(map(str, SQL_TYPES))}", "cast it")
-    return rows.replace_schema_metadata(None) if schema == rows.schema else rows.cast(schema)
+    cast = rows if schema == rows.schema else rows.cast(schema)
+    return pa.Table.from_arrays(cast.columns, schema=schema)  # without what a driver noted on columns: it would be hashed
 
 # %% ../../nbs/data/12_store.ipynb #92139952
 def open_store(location: str | Path, key: DataKey | None = None) -> Store:

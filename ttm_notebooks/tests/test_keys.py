@@ -4,17 +4,27 @@
 
 # %% auto #0
 __all__ = ['ONE', 'OTHER', 'no_key', 'test_every_change_is_found', 'test_pieces_cannot_be_cut_swapped_or_appended',
-           'test_the_environment_a_file_and_a_passphrase', 'Safe', 'test_the_keyring', 'test_aws_kms',
-           'test_azure_says_what_is_missing', 'test_files_know_whether_they_are_sealed', 'rotate_folder',
-           'test_a_key_is_changed_whatever_happens', 'test_an_encrypted_database_hides_even_its_log']
+           'test_the_environment_a_file_and_a_passphrase', 'test_nothing_becomes_a_passphrase_by_accident',
+           'test_a_missing_package_is_named_with_its_remedy', 'test_unreadable_key_files_are_told', 'Safe',
+           'test_the_keyring', 'test_aws_kms', 'Vault', 'certificate', 'vault', 'test_azure_key_vault',
+           'test_files_know_whether_they_are_sealed', 'rotate_folder', 'test_a_key_is_changed_whatever_happens',
+           'test_a_folder_is_rotated_whole_or_not_at_all',
+           'test_what_is_swapped_to_disk_is_sealed_where_there_is_a_key', 'test_the_key_is_in_no_error_of_the_database',
+           'test_an_encrypted_database_hides_even_its_log']
 
 # %% ../../nbs/tests/02_test_keys.ipynb #eb374be4
+import datetime
+import ipaddress
+import json
 import os
 import random
 import signal
+import ssl
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
@@ -22,6 +32,10 @@ import duckdb
 import keyring
 import pandas as pd
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keyring.backend import KeyringBackend
@@ -30,8 +44,8 @@ from moto import mock_aws
 import ttm_notebooks
 from ..core import keys as module
 from ..core.errors import KeyProblem
-from ..core.keys import (DataKey, attach_encrypted, data_key, decrypt, encrypt, is_encrypted, read_private, read_private_frame, rotate, write_private,
-                                     write_private_frame)
+from ..core.keys import (DataKey, attach_encrypted, data_key, decrypt, encrypt, is_encrypted, key_by_reference, private_database, read_private,
+                                     read_private_frame, rotate, write_private, write_private_frame)
 
 # %% ../../nbs/tests/02_test_keys.ipynb #f0160efd
 ONE, OTHER = DataKey(bytes(range(32))), DataKey(bytes(range(1, 33)))
@@ -79,6 +93,35 @@ def test_the_environment_a_file_and_a_passphrase(monkeypatch, tmp_path):
         with pytest.raises(KeyProblem, match=words):
             data_key(wrong)
 
+# %% ../../nbs/tests/02_test_keys.ipynb #71c0de72
+@pytest.mark.parametrize("text, words", [
+    ("ab" * 31, "62 hex digits"), ("ab" * 32 + "c", "65 hex digits"), ("flie:/etc/key", "names no place"), ("vault:secret/ttm", "names no place"),
+    ("https://ours.vault.azure.net/key", "names no place"), ("env:TTM_TEST_NOWHERE", "is not set"), ("aws-kms:x?blob=/nowhere", "names no file"), ("1234567", "7 characters"),
+])
+def test_nothing_becomes_a_passphrase_by_accident(text, words):
+    with pytest.raises(KeyProblem, match=words) as refusal:
+        data_key(text)
+    assert refusal.value.exit_code == 4 and len(str(refusal.value).splitlines()) == 1 and (len(text) < 20 or text.startswith(("flie", "vault", "https", "env", "aws")) or text not in str(refusal.value))
+
+
+@pytest.mark.parametrize("package, reference", [("keyring", "keyring:ttm/data"), ("boto3", "aws-kms:x?blob={blob}"), ("azure.identity", "azure-keyvault:https://a.b/c")])
+def test_a_missing_package_is_named_with_its_remedy(monkeypatch, tmp_path, package, reference):
+    (tmp_path / "blob").write_bytes(b"x")
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(KeyProblem, match=r"pip install 'ttm_notebooks\[keys\]'") as refusal:
+        data_key(reference.format(blob=tmp_path / "blob"))
+    assert len(str(refusal.value).splitlines()) == 1
+
+
+def test_unreadable_key_files_are_told(tmp_path):
+    (tmp_path / "key").write_bytes(bytes(range(128, 160)))
+    (tmp_path / "key").chmod(0o600)
+    with pytest.raises(KeyProblem, match="shall hold 64 hex digits of text"):
+        data_key(f"file:{tmp_path / 'key'}")
+    with pytest.raises(KeyProblem, match="can be read by others") as refusal:
+        key_by_reference(ONE.secret.hex())
+    assert ONE.secret.hex() not in str(refusal.value)
+
 # %% ../../nbs/tests/02_test_keys.ipynb #2dbe1d74
 class Safe(KeyringBackend):
     """A keyring in memory."""
@@ -121,20 +164,75 @@ def test_aws_kms(monkeypatch, tmp_path):
         data_key(f"aws-kms:nobody?blob={tmp_path / 'wrapped'}")
 
 # %% ../../nbs/tests/02_test_keys.ipynb #4daeeecc
-def test_azure_says_what_is_missing(monkeypatch):
-    for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET"):
+class Vault(BaseHTTPRequestHandler):
+    """An Azure Key Vault and the machine's identity service: a token on request, a challenge without one, one secret."""
+
+    protocol_version = "HTTP/1.1"
+    asked: list = []
+
+    def do_GET(self) -> None:
+        host, port = self.server.server_address
+        if self.path.startswith("/identity"):
+            return self.answer(200, {"access_token": "token of ours", "expires_on": str(int(time.time()) + 3600), "resource": "x", "token_type": "Bearer"})
+        self.asked.append(self.path)
+        if self.headers.get("Authorization") != "Bearer token of ours":
+            told = f'Bearer authorization="https://login.microsoftonline.com/tenant", resource="https://0.0.1:{port}"'
+            return self.answer(401, {"error": {"code": "Unauthorized"}}, {"WWW-Authenticate": told})
+        if self.path.startswith("/secrets/data-key"):
+            return self.answer(200, {"value": ONE.secret.hex(), "id": f"https://{host}:{port}/secrets/data-key/1", "attributes": {"enabled": True}})
+        return self.answer(404, {"error": {"code": "SecretNotFound", "message": "no such secret"}})
+
+    def answer(self, status: int, content: dict, headers: dict | None = None) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        for name, value in ({"Content-Type": "application/json", "Content-Length": str(len(body))} | (headers or {})).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Silence."""
+
+# %% ../../nbs/tests/02_test_keys.ipynb #71c0de73
+def certificate(folder: Path) -> Path:
+    """A self-signed certificate for 127.0.0.1 and its key, in one file."""
+    key, name, now = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")]), datetime.datetime.now(datetime.UTC)
+    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(7)
+            .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256()))
+    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "both.pem").write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
+    (folder / "ca.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return folder / "both.pem"
+
+
+@pytest.fixture
+def vault(tmp_path, monkeypatch):
+    """The address of a Key Vault that runs on this machine with TLS, its certificate and identity in the environment."""
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), Vault) for _ in range(2)]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate(tmp_path))
+    servers[0].socket = context.wrap_socket(servers[0].socket, server_side=True)
+    for server in servers:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
-    from azure.keyvault.secrets import SecretClient
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{servers[1].server_address[1]}/identity")
+    monkeypatch.setenv("IDENTITY_HEADER", "x")
+    yield f"https://127.0.0.1:{servers[0].server_address[1]}"
+    for server in servers:
+        server.shutdown()
+        server.server_close()
 
-    def given(self, name, *_, **__):
-        assert name == "data-key"
-        return type("Secret", (), {"value": ONE.secret.hex()})()
 
-    monkeypatch.setattr(SecretClient, "get_secret", given)
-    assert data_key("azure-keyvault:https://ours.vault.azure.net/data-key") == ONE
-    monkeypatch.setattr(SecretClient, "get_secret", lambda *_, **__: 1 / 0)
-    with pytest.raises(KeyProblem, match="did not give other of https://ours.vault.azure.net"):
-        data_key("azure-keyvault:https://ours.vault.azure.net/other")
+def test_azure_key_vault(vault):
+    Vault.asked.clear()
+    assert data_key(f"azure-keyvault:{vault}/data-key") == ONE and len(Vault.asked) >= 2
+    with pytest.raises(KeyProblem, match=f"did not give other of {vault}: ResourceNotFoundError") as refusal:
+        data_key(f"azure-keyvault:{vault}/other")
+    assert len(str(refusal.value).splitlines()) == 1
 
 # %% ../../nbs/tests/02_test_keys.ipynb #1479a839
 def test_files_know_whether_they_are_sealed(monkeypatch, tmp_path):
@@ -176,6 +274,36 @@ def test_a_key_is_changed_whatever_happens(tmp_path):
             break
         shots += 1
     assert shots >= 1 and all(read_private(tmp_path / name, OTHER) == content for name, content in contents.items())
+
+# %% ../../nbs/tests/02_test_keys.ipynb #71c0de74
+def test_a_folder_is_rotated_whole_or_not_at_all(tmp_path):
+    for place, key in (("a/x.bin", ONE), ("b/y.bin", OTHER), ("plain.txt", None)):
+        write_private(tmp_path / place, place, key) if key else (tmp_path / place).write_text(place)
+    write_private(tmp_path / "z.bin", "z", DataKey(bytes(32)))
+    (tmp_path / "a" / ".x.bin.killed.part").write_bytes(b"half")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and ".part" not in path.name}
+    with pytest.raises(KeyProblem, match="nothing was changed"):
+        module.rotate_folder(tmp_path, ONE, OTHER)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    (tmp_path / "z.bin").unlink()
+    assert module.rotate_folder(tmp_path, ONE, OTHER) == 1 and read_private(tmp_path / "a" / "x.bin", OTHER) == b"a/x.bin"
+    assert (tmp_path / "plain.txt").read_text() == "plain.txt"
+
+
+@pytest.mark.parametrize("key", [ONE, None])
+def test_what_is_swapped_to_disk_is_sealed_where_there_is_a_key(monkeypatch, tmp_path, key):
+    monkeypatch.setenv("TTM_DATA_KEY", key.secret.hex() if key else "")
+    with private_database(spill=tmp_path / "spill") as connection:
+        connection.execute("SET memory_limit = '60MB'; SET threads = 1")
+        connection.execute("CREATE TABLE orders AS SELECT 'PLANTED-' || (range * 7919 % 3000000) AS customer FROM range(3000000)")
+        swapped = b"".join(path.read_bytes() for path in (tmp_path / "spill").iterdir())
+    assert len(swapped) > 100_000 and (b"PLANTED" in swapped) == (key is None)
+
+
+def test_the_key_is_in_no_error_of_the_database(tmp_path):
+    with duckdb.connect() as connection, pytest.raises(duckdb.Error) as fault:
+        attach_encrypted(connection, tmp_path / "a.duckdb", "not an alias", ONE)
+    assert ONE.secret.hex() not in str(fault.value)
 
 # %% ../../nbs/tests/02_test_keys.ipynb #bc61ce35
 def test_an_encrypted_database_hides_even_its_log(tmp_path):
