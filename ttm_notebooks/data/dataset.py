@@ -31,7 +31,7 @@ from pydantic import (
 
 from ..core.errors import DatasetError
 from ..core.files import hash_json
-from .systems import AnySystem, Feed, OData, Part, Rest, Salesforce, Secret, Sgs, Sql, Text
+from .systems import KINDS, AnySystem, Feed, Part, Secret, Text
 from .yaml_tree import did_you_mean, line_of, path_text, read_yaml
 
 # %% ../../nbs/data/10_dataset.ipynb #d9e2c2ff
@@ -563,10 +563,9 @@ class Dataset(Description):
         return hash_json(self.model_dump(mode="json", by_alias=True))
 
 # %% ../../nbs/data/10_dataset.ipynb #481dbe5b
-_SYSTEMS = {"odata": OData, "sql": Sql, "salesforce": Salesforce, "rest": Rest, "sgs": Sgs}
 _PARTS = {"sources": Source, "columns": Columns, "constant": Constant, "covariates": Covariate, "joins": Join, "feed": Feed,
           "time_zone": TimeZone, "stock": Stock, "tables": Table, "privacy": Privacy, "publish": Target, "quality": Quality, "holidays": Holidays,
-          "fetch": Fetch, "simulator": Simulation, **_SYSTEMS}
+          "fetch": Fetch, "simulator": Simulation, **KINDS}
 
 
 def _allowed_keys(path: tuple) -> list[str]:
@@ -582,11 +581,12 @@ def _reason(problem: dict) -> str:
     path, found = problem["loc"], problem["input"]
     if problem["type"] == "extra_forbidden":
         allowed = _allowed_keys(path[:-1])
-        return f"unknown key{did_you_mean(path[-1], allowed)} Allowed here: {', '.join(allowed)}"
+        return f"unknown key{did_you_mean(path[-1], allowed) or '.'} Allowed here: {', '.join(allowed)}"
     if problem["type"] == "missing":
         return "this key is missing"
     if problem["type"] == "literal_error":
-        allowed = problem["ctx"]["expected"].replace(" or ", ", ")
+        of_system = path[:1] == ("systems",) and path[-1:] == ("kind",)
+        allowed = ", ".join(map(repr, KINDS)) if of_system else problem["ctx"]["expected"].replace(" or ", ", ")
         return f"found {found!r}, allowed: {allowed}{did_you_mean(found, allowed.replace(chr(39), '').split(', '))}"
     if problem["type"] == "string_type" and isinstance(found, (int, float, bool, datetime.date)):
         return f'found {found} where a text is expected: put it into quotes, "{found}"'
@@ -597,7 +597,7 @@ def _reason(problem: dict) -> str:
 # %% ../../nbs/data/10_dataset.ipynb #5b57ab41
 def _place(path: tuple) -> tuple:
     """The path as it stands in the file: for `fetch` and `systems`, pydantic adds which kind was meant."""
-    if path[:1] == ("systems",) and path[2:3] and path[2] in _SYSTEMS:
+    if path[:1] == ("systems",) and path[2:3] and path[2] in KINDS:
         return path[:2] + path[3:]
     return path[:1] + path[2:] if path[:1] == ("fetch",) and path[1:2] in (("wheel",), ("simulator",)) else path
 

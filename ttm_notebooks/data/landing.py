@@ -27,7 +27,7 @@ from ..core.files import hash_file, hash_json
 from .dataset import Dataset, Table, where
 from .files import Block, blocks, find_files, naming
 from .http import NO_STAMP, SourceFault, SourceWarning, pages_of
-from .judging import SourceRows, as_known, judge_block, judged_schema, superseded
+from .judging import SourceRows, as_known, in_order, judge_block, judged_schema, superseded
 from .sources import join_tables, pseudonym_key_of, shown_name, wanted_headers
 from .stock import STOCK_SCHEMA, judge_stock, known_stock, short_weeks
 from .systems import AnySystem, Feed
@@ -371,14 +371,13 @@ def _changed_back(writer: "Writer", dataset: Dataset, part: Part, judged: pa.Tab
     records = judged["record"].to_pylist()
     narrowed = {"dataset": dataset.id, "source": part.number, "source_file": part.place, "record": sorted({records[place] for place in known})}
     held = writer.read(part.table, where=narrowed, columns=["record", "version", "changed", "source_row"]).to_pandas()
-    newest = held.sort_values(["changed", "source_row"], na_position="first").drop_duplicates("record", keep="last").set_index("record")
+    newest = in_order(held, ["record"]).drop_duplicates("record", keep="last").set_index("record")
     stamps, back = judged["changed"].to_pandas(), {}
     for place in known.tolist():
         if (name := records[place]) not in newest.index:
             continue
         last, stamp = newest.loc[name], stamps[place]
-        same = last["changed"] == stamp or (pd.isna(last["changed"]) and pd.isna(stamp))
-        if same and last["version"] != versions[place] and last["version"] not in visit.met:
+        if (last["changed"] == stamp or pd.isna(stamp)) and last["version"] != versions[place] and last["version"] not in visit.met:
             back[name] = place
     return np.array(sorted(back.values()), dtype=np.int64)
 
@@ -450,8 +449,7 @@ def _newest(writer: "Writer", dataset: Dataset, part: Part) -> pd.DataFrame:
         held = writer.read(part.table, where=narrowed).to_pandas()
     except DatasetError:  # nothing of it has ever come
         return pd.DataFrame(columns=names)
-    held = held.reindex(columns=names).sort_values(["changed", "source_row"], na_position="first")
-    return held.drop_duplicates("record", keep="last")
+    return in_order(held.reindex(columns=names), ["record"]).drop_duplicates("record", keep="last")
 
 
 def _sweep(writer: "Writer", dataset: Dataset, part: Part, landed: Landed, now: pd.Timestamp) -> None:
