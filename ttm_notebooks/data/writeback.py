@@ -152,8 +152,8 @@ class ToSalesforce:
 
     @property
     def name(self) -> str:
-        """Address and object."""
-        return f"salesforce {self.system.url} {self.entity}"
+        """Address, object and fields: an upsert of other fields is another sending."""
+        return f"salesforce {self.system.url} {self.entity}: {', '.join(sorted(self.fields))}"
 
     def entity_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row as a record."""

@@ -4,20 +4,23 @@
 
 # %% auto #0
 __all__ = ['ONE', 'OTHER', 'THIRD', 'TTM', 'YAML', 'EXPORTS', 'WORDS', 'COMMANDS', 'WRONG', 'sales', 'company', 'environment',
-           'readable', 'command_lines', 'rooms', 'started',
+           'readable', 'command_lines', 'rooms', 'started', 'with_deals',
            'test_nothing_is_readable_whenever_an_encrypted_run_is_killed', 'sealed', 'contents',
            'test_a_wrong_key_is_one_line', 'test_the_right_key_opens_what_was_made',
            'test_an_unforeseen_error_quotes_no_cell', 'opens', 'owners', 'half_done', 'turned', 'kept',
            'test_a_key_is_changed_whatever_happens', 'main_code', 'test_a_plain_company_begins_to_encrypt',
            'test_a_third_key_stops_before_anything_is_changed', 'live',
            'test_forecasts_go_to_erp_and_crm_when_somebody_says_yes', 'test_an_older_run_keeps_its_labels',
-           'test_customers_to_erase_may_come_from_a_file', 'test_a_warehouse_may_be_named_by_reference']
+           'test_customers_to_erase_may_come_from_a_file', 'test_a_postgresql_is_told_to_encrypt_itself',
+           'test_a_warehouse_may_be_named_by_reference']
 
-# %% ../../nbs/tests/82_test_upkeep.ipynb #6c762cdd
+# %% ../../nbs/tests/82_test_upkeep.ipynb #d5d5f8f1
+import contextlib
 import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -36,6 +39,7 @@ from ..core.errors import KeyProblem, UsageError
 from ..core.keys import DataKey, attach_encrypted, decrypt, is_encrypted, key_id_of, read_private, write_private
 from ..data.local_crm import crm_app
 from ..data.local_erp import erp_app
+from ..data.local_postgres import postgres_programs, private_postgres
 from ..data.local_server import LocalServer
 from ..data.privacy import PseudonymKey, pseudonym
 from ..data.warehouse import Warehouse
@@ -61,7 +65,7 @@ sources:
 privacy: {pseudonym_key: env:TTM_TEST_PSEUDONYMS}
 """
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #97f3e7e8
 def sales(weeks: int = 120) -> pd.DataFrame:
     """Weekly rows of two items in two states, every word in them planted; one row has a name in the place of its week."""
     noise, days, parts = np.random.default_rng(1), pd.date_range(end="2023-12-25", periods=weeks, freq="7D"), []
@@ -75,7 +79,7 @@ def sales(weeks: int = 120) -> pd.DataFrame:
     frame.loc[5, "PLANTEDWEEK"] = "PLANTEDNAME da Silva"
     return frame
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #b190ea3b
 def company(folder: Path, yaml: str = YAML) -> Path:
     """A data set folder with a dataset.yaml and a CSV."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +87,7 @@ def company(folder: Path, yaml: str = YAML) -> Path:
     sales().to_csv(folder / "sales.csv", index=False)
     return folder
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #f80a724c
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
     """The pseudonyms' key, no data key, none remembered."""
@@ -95,7 +99,7 @@ def environment(monkeypatch):
 EXPORTS = (".html", ".csv", ".xlsx", ".ipynb", ".png")
 WORDS = re.compile(b"PLANTED|" + pseudonym("PLANTEDPERSON1", PseudonymKey(bytes.fromhex("5e" * 32))).encode() + b"|produto_cat|faturamento|vendas|" + ONE.secret.hex().encode())
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #08714b86
 def readable(*roots: Path) -> list[tuple[str, bytes]]:
     """Files below some folders, exports aside, in which a planted word stands."""
     found = []
@@ -107,7 +111,7 @@ def readable(*roots: Path) -> list[tuple[str, bytes]]:
             continue  # somebody else's, or gone
     return found
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #d6a82753
 def command_lines() -> bytes:
     """What all processes of the machine were called with."""
     told = []
@@ -118,7 +122,7 @@ def command_lines() -> bytes:
             continue
     return b"\n".join(told)
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #baeb82af
 @pytest.fixture
 def rooms(tmp_path) -> dict[str, Path]:
     """Folders for everything that a process may write."""
@@ -127,16 +131,33 @@ def rooms(tmp_path) -> dict[str, Path]:
         folder.mkdir()
     return made
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #2fbdc798
 def started(rooms: dict[str, Path], *words: object, key: DataKey = ONE) -> subprocess.Popen:
     """`ttm` in a process group of its own, with a key."""
     env = os.environ | {"TTM_DATA_KEY": key.secret.hex(), "TTM_TEST_PSEUDONYMS": "5e" * 32, "TMPDIR": str(rooms["temporary"]), "HOME": str(rooms["home"]), "OMP_NUM_THREADS": "1"}
     env = {name: value for name, value in env.items() if name not in ("MPLCONFIGDIR", "XDG_CACHE_HOME", "IPYTHONDIR")}
     return subprocess.Popen([TTM, *map(str, words)], env=env, cwd=rooms["work"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
-# %% ../../nbs/tests/82_test_upkeep.ipynb #125f6044
+# %% ../../nbs/tests/82_test_upkeep.ipynb #61c5aa22
+def with_deals(folder: Path) -> Path:
+    """The company with a database of its own as well, read through a connector."""
+    extra = """systems: {crm: {kind: sql, file: "%s"}}
+tables:
+  pipeline:
+    feed: {system: crm, entity: planteddeals, key: PLANTEDDEAL, changed: PLANTEDCHANGE}
+    columns: {deal: PLANTEDDEAL, buyer: PLANTEDBUYER, amount: PLANTEDAMOUNT}
+    customer: buyer
+""" % (folder / "crm.db")
+    company(folder, YAML + extra)
+    with contextlib.closing(sqlite3.connect(folder / "crm.db")) as crm, crm:
+        crm.execute("CREATE TABLE planteddeals (PLANTEDDEAL TEXT, PLANTEDBUYER TEXT, PLANTEDAMOUNT REAL, PLANTEDCHANGE TEXT)")
+        crm.executemany("INSERT INTO planteddeals VALUES (?, ?, ?, ?)", [(f"PLANTEDDEALNUMBER{number}", f"PLANTEDPERSON{number % 9}", 1.0, "2023-11-01T10:00:00")
+                                                                      for number in range(500)])
+    return folder
+
+# %% ../../nbs/tests/82_test_upkeep.ipynb #4cc31a7a
 def test_nothing_is_readable_whenever_an_encrypted_run_is_killed(rooms, tmp_path):
-    home, chance = company(tmp_path / "small"), random.Random(5)
+    home, chance = with_deals(tmp_path / "small"), random.Random(5)
     everywhere = [*rooms.values(), Path("/dev/shm")]
     words = ("run", home, "--out", rooms["out"], "--model", "none", "--jobs", "1", "--accept-quality")
     for number in range(6):
@@ -153,6 +174,8 @@ def test_nothing_is_readable_whenever_an_encrypted_run_is_killed(rooms, tmp_path
         told.append(process.communicate()[0])
         assert process.returncode == 0, told[-1]
         assert readable(*everywhere) == []
+    house = Warehouse(rooms["out"] / "small" / "warehouse.duckdb", ONE).store
+    assert house.read("table_pipeline").num_rows == 500 and house.read("raw_sales").num_rows == 480
     assert ONE.secret.hex() not in "".join(told) and "PLANTEDPERSON" not in "".join(told) and "PLANTEDNAME" not in "".join(told)
     kept = [path for path in rooms["out"].rglob("*") if path.is_file() and is_encrypted(path)]
     assert len(kept) > 10 and {key_id_of(path.read_bytes()) for path in kept} == {ONE.id}
@@ -172,17 +195,17 @@ def sealed(tmp_path_factory) -> Path:
     assert done.returncode == 0, done.stderr
     return base / "out"
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #ec0799ea
 COMMANDS = {"run": (), "ingest": (), "quality": (), "backtest": ("--model", "none"), "finetune": (), "forecast": ("--model", "none"), "report": ("--all",), "publish": (),
             "publish --to table": (), "erase": ("--customer", "x", "--reason", "y"), "rotate": ("--old", "env:TTM_TEST_OLD")}
 WRONG = {"unset": "", "another": OTHER.secret.hex(), "too short": "abc", "a digit missing": ONE.secret.hex()[:-1], "misspelt place": "flie:/etc/key", "no file": "file:/no/such/key"}
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #1122c702
 def contents(folder: Path) -> dict[Path, bytes]:
     """All kept files of a folder."""
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name not in ("last_run.json", ".lock") and not path.name.endswith(".lock")}
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #8186e6c4
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_wrong_key_is_one_line(sealed, monkeypatch, capfd, command, wrong):
@@ -197,18 +220,20 @@ def test_a_wrong_key_is_one_line(sealed, monkeypatch, capfd, command, wrong):
     assert len(told.strip().splitlines()) == 1 and "Traceback" not in told and not (WRONG[wrong] and WRONG[wrong] in told and len(WRONG[wrong]) > 40)
     assert contents(sealed) == before
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #b1dc0151
 def test_the_right_key_opens_what_was_made(sealed, monkeypatch):
     monkeypatch.setenv("TTM_DATA_KEY", ONE.secret.hex())
     results = load_results(sealed / "small" / "2024-01-01" / "run")
     assert len(results.forecasts) and results.quarantine["value"].tolist() == ["aaaaaaaaaaa aa aaaaa"]
     assert b"PLANTEDNAME" not in results.quarantine.to_csv().encode()
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #b981d08c
 @pytest.mark.parametrize("key", [None, ONE])
 def test_an_unforeseen_error_quotes_no_cell(tmp_path, monkeypatch, capfd, key):
+    cell = "PLANTEDPERSON" + "7"
+
     def breaks(*_: object, **__: object) -> None:
-        raise ValueError("could not convert PLANTEDPERSON7")
+        raise ValueError(f"could not convert {cell}")
 
     monkeypatch.setenv("TTM_DATA_KEY", key.secret.hex() if key else "")
     monkeypatch.chdir(tmp_path)
@@ -229,7 +254,7 @@ def opens(path: Path, key: DataKey | None) -> bool:
             return False
     return True
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #b3554ebe
 def owners(home: Path) -> dict[str, list[str]]:
     """For each artefact the names of the keys that open it."""
     told = {}
@@ -243,7 +268,7 @@ def owners(home: Path) -> dict[str, list[str]]:
             told[str(path.relative_to(home))] = [key.id for key in (ONE, OTHER) if key.id == key_id_of(content) and decrypt(content, key) is not None]
     return told
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #f5efa0dd
 def half_done(out: Path, home: Path) -> None:
     """Leave rows in the working file that readers have not seen yet, some of them in its log: what a killed writer leaves."""
     with Warehouse(home / "warehouse.duckdb").store.writing() as writer:
@@ -253,7 +278,7 @@ def half_done(out: Path, home: Path) -> None:
         print("ready", flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #da0258ad
 def turned(folder: str, old: str) -> None:
     """Rotate; says so when it begins and ends."""
     chosen = settings(Path(folder) / "small", out=Path(folder) / "out")
@@ -276,7 +301,7 @@ def kept(sealed, tmp_path) -> Path:
     assert (home / "warehouse.duckdb.work.wal").exists()
     return tmp_path / "base"
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #8a6bb3c1
 def test_a_key_is_changed_whatever_happens(kept, monkeypatch):
     home, chance, shots, told, mixed = kept / "out" / "small", random.Random(11), 0, "", 0
     monkeypatch.setenv("TTM_DATA_KEY", ONE.secret.hex())
@@ -306,7 +331,7 @@ def test_a_key_is_changed_whatever_happens(kept, monkeypatch):
     assert main_code("forecast", kept / "small", "--out", kept / "out", "--model", "none", "--accept-quality") == 0
     assert main_code("rotate", kept / "small", "--out", kept / "out", "--old", "env:TTM_TEST_NOWHERE") == 4
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #a6e0361a
 def main_code(*words: object) -> int:
     """The exit code of a command."""
     with pytest.raises(SystemExit) as stop:
@@ -361,7 +386,7 @@ publish:
         assert main_code("forecast", home, "--out", tmp_path / "out", "--model", "none", "--accept-quality") == 0
         yield home, erp, crm
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #c6ed3e77
 def test_forecasts_go_to_erp_and_crm_when_somebody_says_yes(live, tmp_path, capfd):
     home, erp, crm = live
     words = ("publish", home, "--out", tmp_path / "out", "--to")
@@ -381,7 +406,7 @@ def test_forecasts_go_to_erp_and_crm_when_somebody_says_yes(live, tmp_path, capf
         assert main_code(*words, *more) == code
     assert not list((tmp_path / "out").rglob("forecast-*.csv"))
 
-
+# %% ../../nbs/tests/82_test_upkeep.ipynb #ad13e89a
 def test_an_older_run_keeps_its_labels(live, tmp_path):
     home, _, _ = live
     frame = sales()
@@ -405,6 +430,16 @@ def test_customers_to_erase_may_come_from_a_file(tmp_path, monkeypatch, capfd):
     with pytest.raises(UsageError, match="maps no customer"):
         erase_step(settings(company(tmp_path / "open", re.sub(r", customer.*|privacy.*", "}", YAML, count=1).replace("privacy: {pseudonym_key: env:TTM_TEST_PSEUDONYMS}", "")),
                             out=tmp_path / "out"), ["x"], "y", chosen.as_of)
+
+
+@pytest.mark.skipif(postgres_programs() is None, reason="PostgreSQL is not installed: apt-get install postgresql")
+def test_a_postgresql_is_told_to_encrypt_itself(tmp_path, monkeypatch):
+    monkeypatch.setenv("TTM_DATA_KEY", ONE.secret.hex())
+    with private_postgres() as address:
+        chosen, told = settings(company(tmp_path / "small"), out=tmp_path / "out", model=None, warehouse=address), []
+        ingest(chosen, say=told.append)
+        rotate_step(chosen, "none", say=told.append)
+    assert told[0].startswith("TTM_DATA_KEY does not reach postgresql://") and any("its server encrypts it" in line for line in told)
 
 
 def test_a_warehouse_may_be_named_by_reference(tmp_path, monkeypatch):
