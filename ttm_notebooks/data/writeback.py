@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SENT', 'rows_to_send', 'Receiver', 'ToOData', 'ToSalesforce', 'receiver_of', 'rows_for', 'Sending', 'preview', 'send',
-           'as_csv', 'write_export', 'write_table']
+           'harmless', 'as_csv', 'write_export', 'write_table']
 
 # %% ../../nbs/data/18_writeback.ipynb #8d3ea197
 import datetime
@@ -152,8 +152,8 @@ class ToSalesforce:
 
     @property
     def name(self) -> str:
-        """Address and object."""
-        return f"salesforce {self.system.url} {self.entity}"
+        """Address, object and fields: an upsert of other fields is another sending."""
+        return f"salesforce {self.system.url} {self.entity}: {', '.join(sorted(self.fields))}"
 
     def entity_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row as a record."""
@@ -256,7 +256,7 @@ def send(store: "Store", receiver: Receiver, rows: pd.DataFrame, today: datetime
     return Sending(receiver.name, sent, len(rows) - len(waiting), refused)
 
 # %% ../../nbs/data/18_writeback.ipynb #953f2b1b
-def _harmless(rows: pd.DataFrame) -> pd.DataFrame:
+def harmless(rows: pd.DataFrame) -> pd.DataFrame:
     """`rows` with an apostrophe before each text that a spreadsheet would take for a formula."""
     texts = [name for name in rows if rows[name].map(lambda value: isinstance(value, str)).any()]
     return rows.assign(**{name: rows[name].map(_quoted) for name in texts})
@@ -269,7 +269,7 @@ def _quoted(value: Any) -> Any:
 # %% ../../nbs/data/18_writeback.ipynb #5cddd102
 def as_csv(rows: pd.DataFrame) -> bytes:
     """Rows as CSV in UTF-8 with a mark for spreadsheets, none of its cells a formula."""
-    return _harmless(rows).to_csv(index=False).encode("utf-8-sig")
+    return harmless(rows).to_csv(index=False).encode("utf-8-sig")
 
 # %% ../../nbs/data/18_writeback.ipynb #a81553cd
 def _as_bytes(rows: pd.DataFrame, kind: str) -> bytes:

@@ -465,22 +465,34 @@ def _write_sheet(sheet: pd.DataFrame, path: Path, title: str) -> None:
         page.column_dimensions[get_column_letter(place + 1)].width = 18
     page.append([_bold(page, name) for name in sheet.columns])
     for row in sheet.astype(object).where(sheet.notna(), None).itertuples(index=False, name=None):
-        page.append([value.date() if isinstance(value, pd.Timestamp) else value for value in row])
+        page.append([value.date() if isinstance(value, pd.Timestamp) else _text_cell(page, value) for value in row])
     page.auto_filter.ref = f"A1:{get_column_letter(len(sheet.columns))}{len(sheet) + 1}"
     book.save(path)
 
 # %% ../../nbs/report/40_layout.ipynb #ce123dc7
 def _bold(page: object, text: str) -> WriteOnlyCell:
-    cell = WriteOnlyCell(page, value=text)
+    cell = _text_cell(page, text)
     cell.font = Font(bold=True)
+    return cell
+
+
+def _text_cell(page: object, value: object) -> object:
+    """A text as a cell that is never a formula, whatever it begins with; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    cell = WriteOnlyCell(page, value=value)
+    cell.data_type = "s"
     return cell
 
 # %% ../../nbs/report/40_layout.ipynb #d85dfad7
 def save_numbers(results: Results, words: Words, out: str | Path, stem: str, region: int = 0) -> list[str]:
     """Write `stem`.csv and `stem`.xlsx into `out` and return their names; with `out=""` write nothing."""
+    from ttm_notebooks.data.writeback import harmless
+
     if not out:
         return []
-    page_numbers(results, region).to_csv(Path(out) / f"{stem}.csv", index=False, date_format="%Y-%m-%d", float_format="%.2f")
+    numbers = harmless(page_numbers(results, region))
+    numbers.to_csv(Path(out) / f"{stem}.csv", index=False, date_format="%Y-%m-%d", float_format="%.2f")
     _write_sheet(planner_sheet(results, words, region), Path(out) / f"{stem}.xlsx", results.dataset["id"])
     return [f"{stem}.csv", f"{stem}.xlsx"]
 

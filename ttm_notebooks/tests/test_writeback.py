@@ -112,7 +112,7 @@ def test_a_row_in_doubt_is_asked_for_and_not_sent_again(tmp_path):
         asked = [(method, status) for method, path, status in server.log[before:] if path.endswith("/Plan")]
     assert (done.before, done.sent) == (3, 1) and asked == [("GET", 200), ("POST", 201)]
 
-
+# %% ../../nbs/tests/18_test_writeback.ipynb #9bf24638
 def test_refused_rows_are_listed_and_tried_again(tmp_path):
     house, rows = open_store(tmp_path / "w.duckdb"), rows_of(2)
     whole = pa.table({"Key": ["x"], "Material": ["x"], "Week": ["x"], "Quantity": pa.array([1], pa.int64())})
@@ -123,7 +123,7 @@ def test_refused_rows_are_listed_and_tried_again(tmp_path):
         mended = send(house, plan_of(server.url), rows, TODAY)
     assert (mended.sent, mended.before, mended.refused) == (1, 7, [])
 
-
+# %% ../../nbs/tests/18_test_writeback.ipynb #00ffe3ce
 def test_a_property_that_is_not_there_stops_before_anything_is_sent(tmp_path):
     house, app = open_store(tmp_path / "w.duckdb"), plan_app()
     with LocalServer(app) as server, pytest.raises(SourceFault, match="has no property 'Werk'"):
@@ -131,7 +131,7 @@ def test_a_property_that_is_not_there_stops_before_anything_is_sent(tmp_path):
         send(house, receiver, rows_of(1), TODAY)
     assert not app.state.gateway.posted
 
-
+# %% ../../nbs/tests/18_test_writeback.ipynb #0eb27601
 def test_values_are_what_the_properties_want(tmp_path):
     app = plan_app()
     with LocalServer(app) as server:
