@@ -31,7 +31,7 @@ import ttm_notebooks
 from ..core.errors import DatasetError, KeyProblem, UsageError
 from ..core.keys import DataKey
 from ..data.local_postgres import postgres_programs, private_postgres
-from ..data.store import DuckDBStore, Store, open_store
+from ..data.store import DuckDBStore, Store, _opens, open_store
 
 # %% ../../nbs/tests/12_test_store.ipynb #a6f919a9
 KEY = "ab" * 32
@@ -244,7 +244,8 @@ def test_a_key_is_changed_whatever_happens(tmp_path):
         assert len(opened) == 1
         if "done" in told:
             break
-    assert opened == [keys[1]] and not list(tmp_path.glob("*.work")) and DuckDBStore(path, keys[1]).read("t").equals(rows)
+    assert opened == [keys[1]] and not list(tmp_path.glob(".*.part")) and DuckDBStore(path, keys[1]).read("t").equals(rows)
+    assert all(_opens(place, keys[1]) for place in (path, *tmp_path.glob("*.work")))
 
 
 def _count(path: Path, key: DataKey) -> int:
