@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Dataset_', 'Out', 'Tracking', 'OUT', 'models_app', 'audit_app', 'Former', 'home_of', 'decision_event', 'list_models',
-           'newest_forecaster', 'register', 'promote', 'rollback', 'verify_log', 'show', 'prune']
+           'newest_forecaster', 'register', 'promote', 'rollback', 'verify_log', 'day_of', 'show', 'prune']
 
 # %% ../nbs/88_commands.ipynb #3f57b342
 import datetime
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # %% ../nbs/88_commands.ipynb #2725958c
 Dataset_ = Annotated[Path, typer.Argument(metavar="DATASET", help="Folder that holds dataset.yaml, for example data/rossmann.")]
-Out = Annotated[Path, typer.Option("--out", help="Where results lie.")]
+Out = Annotated[Path, typer.Option("--out", help="Where results go.")]
 Tracking = Annotated[str | None, typer.Option("--registry", metavar="URI", help="An MLflow server; default SQLite and files under --out.")]
 OUT = Path("reports/output")
 
@@ -157,10 +157,12 @@ def verify_log(dataset: Dataset_, out: Out = OUT, former: Former = None,
     raise typer.Exit(code)
 
 # %% ../nbs/88_commands.ipynb #f9de2db3
-def _day(text: str | None, option: str) -> datetime.date | None:
-    """A day, or a usage error that shows the form."""
+def day_of(text: str | None, option: str = "--as-of") -> datetime.date | None:
+    """The day that an option names, None without one. Raises UsageError, which shows the form."""
+    if text is None:
+        return None
     try:
-        return datetime.date.fromisoformat(text) if text else None
+        return datetime.date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{option} {text!r} is not a date", "YYYY-MM-DD, for example 2015-08-01") from None
 
@@ -176,7 +178,7 @@ def show(dataset: Dataset_, who: Annotated[str | None, typer.Option("--who", hel
     """
     from ttm_notebooks.core.audit import audit_key, audit_show
 
-    for line in audit_show(home_of(dataset, out) / "audit", audit_key(), who, what, _day(since, "--since"), _former(former)).lines:
+    for line in audit_show(home_of(dataset, out) / "audit", audit_key(), who, what, day_of(since, "--since"), _former(former)).lines:
         typer.echo(line)
 
 # %% ../nbs/88_commands.ipynb #f19b4879
@@ -190,5 +192,5 @@ def prune(dataset: Dataset_, before: Annotated[str, typer.Option("--before", met
     from ttm_notebooks.core.audit import audit_key
     from ttm_notebooks.core.audit import prune as step
 
-    gone = step(home_of(dataset, out) / "audit", _day(before, "--before"), datetime.date.today(), audit_key(), _former(former))
+    gone = step(home_of(dataset, out) / "audit", day_of(before, "--before"), datetime.date.today(), audit_key(), _former(former))
     typer.echo(f"removed {len(gone)} segment(s)")
