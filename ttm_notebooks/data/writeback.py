@@ -258,7 +258,7 @@ def send(store: "Store", receiver: Receiver, rows: pd.DataFrame, today: datetime
 # %% ../../nbs/data/18_writeback.ipynb #953f2b1b
 def harmless(rows: pd.DataFrame) -> pd.DataFrame:
     """`rows` with an apostrophe before each text that a spreadsheet would take for a formula."""
-    texts = [name for name in rows if rows[name].map(lambda value: isinstance(value, str)).any()]
+    texts = [name for name in rows if any(isinstance(value, str) for value in rows[name])]
     return rows.assign(**{name: rows[name].map(_quoted) for name in texts})
 
 
