@@ -69,8 +69,8 @@ class Blocks:
         """As the network's own; row by row bit for bit the same in each batch."""
         fill = -len(values) % BLOCK
         whole = [np.concatenate([part, np.zeros((fill, *part.shape[1:]), part.dtype)]) for part in (values, observed, *others.values())]
-        parts = [self.model.predict_arrays(*(part[row:row + BLOCK] for part in whole[:2]), **{name: part[row:row + BLOCK] for name, part in zip(others, whole[2:])})
-                 for row in range(0, len(whole[0]), BLOCK)]
+        blocks = [[part[row:row + BLOCK] for part in whole] for row in range(0, len(whole[0]), BLOCK)]
+        parts = [self.model.predict_arrays(*block[:2], **dict(zip(others, block[2:]))) for block in blocks]
         quantiles, mean = (np.concatenate(column)[:len(values)] for column in zip(*parts))
         return quantiles, mean
 

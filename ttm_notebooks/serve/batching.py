@@ -7,12 +7,11 @@ __all__ = ['Overloaded', 'Policy', 'Gatherer']
 
 # %% ../../nbs/serve/45_batching.ipynb #10bac824
 import asyncio
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import TTMError, UsageError
@@ -48,8 +47,8 @@ class Policy:
     capacity: int = 128
 
     def __post_init__(self) -> None:
-        if not (1 <= self.most and 0 <= self.wait and 1 <= self.lanes and 1 <= self.capacity):
-            raise UsageError(f"batches of {self.most}, {self.wait} s, {self.lanes} lanes, {self.capacity} waiting", "at least one of each, and no negative wait")
+        if min(self.most, self.lanes, self.capacity) < 1 or self.wait < 0:
+            raise UsageError(f"batches of {self.most}, {self.wait} s, {self.lanes} lanes, {self.capacity} waiting", "one of each at least, no negative wait")
 
 # %% ../../nbs/serve/45_batching.ipynb #147e03e3
 class Gatherer:
