@@ -248,7 +248,7 @@ def _from_warehouse(version: str, forecaster: Forecaster, forecaster_id: str, da
 
 # %% ../../nbs/serve/47_models.ipynb #9230131b
 class Shelf:
-    """The models of a `source`: `current` always, others by version, at most `kept` of those; `told(served)` hears of each new current one."""
+    """The models of a `source`: `current` always, others by version, at most `kept` of those; `told(served)` hears of each new current one before it is used, and may refuse it."""
 
     def __init__(self, source: Source, kept: int = 2, told: Callable[[Served], None] | None = None):
         self.source, self.kept, self.told = source, kept, told
@@ -267,14 +267,14 @@ class Shelf:
             changed = self.current is None or self.current.version != version
             with self._loading:
                 fresh = self.source.load(version)
+            if changed and self.told:
+                self.told(fresh)
             self._put_aside(self.current if changed else None)
             self.current, self.trouble = fresh, None
+            return changed
         except (TTMError, OSError, ValueError, KeyError) as error:
             self.trouble = f"{type(error).__name__}: {str(error).splitlines()[0]}"
             return False
-        if changed and self.told:
-            self.told(fresh)
-        return changed
 
     def get(self, version: str | None = None) -> Served:
         """The current model, or that of `version`. Raises UnknownVersion, and TTMError where there is none or it can't be loaded."""
