@@ -21,7 +21,7 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 import ttm_notebooks
-from .core.errors import DatasetError, QualityStop, UsageError
+from .core.errors import QualityStop, UsageError
 from .core.keys import KEY_VARIABLE, data_key
 from .core.files import hash_file, hash_json, sweep
 from .core.runs import RunRecord, finish_run, load_run, package_versions, save_run, start_run
@@ -196,31 +196,12 @@ def begin(chosen: Settings, snapshot: Snapshot) -> RunRecord:
     return dataclasses.replace(record, data_hash=snapshot.id, config_hash=chosen.dataset.config_hash, model_uri=chosen.model,
                                weights_hash=weights, device=chosen.device, dtype="float32")
 
-# %% ../nbs/80_road.ipynb #aa9b4138
-def _with_holidays(chosen: Settings, panel: "Panel") -> "Panel":
-    """`panel` with the public holidays that dataset.yaml asks for, by its regions' subdivisions."""
-    from ttm_notebooks.data.covariates import with_holidays
-
-    asked = chosen.dataset.holidays
-    if asked is None:
-        return panel
-    codes = None
-    if asked.subdivisions is not None:
-        labels = panel.series[["uf_cat", "region"]].drop_duplicates()
-        if unknown := sorted(set(asked.subdivisions) - set(labels["region"])):
-            raise DatasetError(f"holidays: subdivisions for {', '.join(unknown)}, which are no regions", f"some of {', '.join(sorted(labels['region']))}",
-                               "write the regions as the source does")
-        codes = {int(code): asked.subdivisions.get(label) for code, label in labels.itertuples(index=False)}
-    return with_holidays(panel, chosen.horizon, asked.country, codes)
-
-# %% ../nbs/80_road.ipynb #d7f8b78f
+# %% ../nbs/80_road.ipynb #3aa637f1
 def panel_of(chosen: Settings, snapshot: Snapshot) -> "Panel":
     """The snapshot's weekly table as arrays, series labelled, weeks without stock masked, with plans and public holidays."""
-    from ttm_notebooks.data.panel import Panel
-    from ttm_notebooks.data.stock import with_stockouts
+    from ttm_notebooks.data.panels import panel_from
 
-    panel = Panel.from_frame(snapshot.weekly_with_plans(), channels=chosen.dataset.channels, covariates=list(chosen.dataset.planned), missing="mask")
-    return _with_holidays(chosen, with_stockouts(panel, snapshot.stockouts()).with_labels(snapshot.vocabulary()))
+    return panel_from(snapshot, chosen.dataset, chosen.horizon)
 
 # %% ../nbs/80_road.ipynb #23ef0cd2
 def candidates_of(chosen: Settings, panel: "Panel") -> tuple["Candidate", ...]:

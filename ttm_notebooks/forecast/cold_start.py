@@ -567,11 +567,16 @@ def _replaced(task: _Task, forecast: Forecast) -> tuple[np.ndarray, np.ndarray]:
     return quantiles, mean
 
 # %% ../../nbs/forecast/32_cold_start.ipynb #6e9c8157
+def _is_new(panel: Panel, below: int) -> np.ndarray:
+    """Which series [N] are known for fewer than `below` of the last 104 weeks in a channel."""
+    return (panel.observed[:, -104:] & ~panel.censored[:, -104:]).sum(axis=1).min(axis=1) < below
+
+# %% ../../nbs/forecast/32_cold_start.ipynb #85f1a8f0
 def _task(panel: Panel, forecast: Forecast, below: int, attributes: Sequence[str], price: str, center: Center, seed: int) -> tuple[_Task, dict[str, Any]]:
     """Settle rows, groupings, prices and launches; and what the metadata says about launches."""
     seen = np.asarray(panel.observed[:, -104:] & ~panel.censored[:, -104:])
     sold = np.where(seen, panel.values[:, -104:], 0.0)
-    new = seen.sum(axis=1).min(axis=1) < below
+    new = _is_new(panel, below)
     implied, planned = _prices(panel, sold, seen, price)
     groups = groupings(panel, implied, attributes)
     rows, mature = np.flatnonzero(new), _mature(forecast, sold, new, groups, seed)
@@ -619,9 +624,9 @@ def cold_start(panel: Panel, forecast: Forecast, weeks_known_below: int = HAND_O
     The level is a kriged log level (best linear unbiased prediction). Raises UsageError.
     """
     _check_request(panel, forecast, weeks_known_below, center)
-    task, told = _task(panel, forecast, weeks_known_below, attributes, price, center, seed)
-    if not len(task.new):
+    if not _is_new(panel, weeks_known_below).any():
         return forecast
+    task, told = _task(panel, forecast, weeks_known_below, attributes, price, center, seed)
     if not len(task.mature):
         return _marked(forecast, task, told, IMPOSSIBLE_FLAG)
     quantiles, mean = forecast.quantiles.copy(), forecast.mean.copy()
