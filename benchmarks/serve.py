@@ -78,7 +78,8 @@ def told(name: str, found: list[tuple[int, float]], rate: float, seconds: float)
     accepted = sorted(taken for status, taken in found if status == 200)
     counts = Counter(status for status, _ in found)
     at = {level: round(1000 * float(np.quantile(accepted, level)), 1) if accepted else None for level in (0.5, 0.95, 0.99, 1.0)}
-    return {"what": name, "requests_per_s": rate, "sent": len(found), "answered": counts[200], "answered_per_s": round(counts[200] / seconds, 1), "refused_429": counts[429],
+    return {"what": name, "requests_per_s": rate, "sent": len(found), "answered": counts[200],
+            "answered_per_s": round(counts[200] / seconds, 1), "refused_429": counts[429],
             "errors_5xx_or_broken": sum(count for status, count in counts.items() if status >= 500 or status == 0),
             "p50_ms": at[0.5], "p95_ms": at[0.95], "p99_ms": at[0.99], "slowest_ms": at[1.0]}
 
@@ -93,7 +94,8 @@ def questions(company: Path, own: bool, count: int = 64) -> list[bytes]:
         asked: dict[str, object] = {"produto_id": int(key[0]), "regiao_id": int(key[1]), "horizon": 26}
         if own:
             weeks = frames[key].sort_values("timestamp").iloc[-(104 + number % 40):]
-            asked["history"] = [{"week": str(row.timestamp.date()), "vendas": row.vendas * 1.1, "faturamento": row.faturamento * 1.1} for row in weeks.itertuples()]
+            asked["history"] = [{"week": str(row.timestamp.date()), "vendas": row.vendas * 1.1, "faturamento": row.faturamento * 1.1}
+                                for row in weeks.itertuples()]
         found.append(json.dumps(asked).encode())
     return found
 
@@ -121,7 +123,8 @@ async def batches(caller: Caller, company: Path, repeats: int = 7) -> list[dict[
     started = time.perf_counter()
     status, content = await caller.post("/predict/batch", json.dumps({"series": grown, "horizon": 26}).encode(), "application/vnd.apache.arrow.stream")
     assert status == 200, content[:300]
-    rows.append({"what": f"/predict/batch of {len(grown)} series with own histories, Arrow", "sent": 1, "p50_ms": round(1000 * (time.perf_counter() - started), 1)})
+    rows.append({"what": f"/predict/batch of {len(grown)} series with own histories, Arrow", "sent": 1,
+                 "p50_ms": round(1000 * (time.perf_counter() - started), 1)})
     return rows
 
 
@@ -139,7 +142,8 @@ def main() -> int:
         caller = Caller("127.0.0.1", server.told.port, str(server.ca), server.token("business_user"))
         before = len(entries(server.told.home / "audit", kind="prediction"))
         answered = 0
-        for name, own, rate in (("one prediction, published", False, 50.0), ("one prediction, own history", True, 50.0), ("sustained, own histories", True, asked.sustained),
+        for name, own, rate in (("one prediction, published", False, 50.0), ("one prediction, own history", True, 50.0),
+                                ("sustained, own histories", True, asked.sustained),
                                 ("sustained, published", False, asked.sustained), ("overload, own histories", True, 4 * asked.sustained)):
             bodies = questions(company, own)
             asyncio.run(_warm(caller, bodies))

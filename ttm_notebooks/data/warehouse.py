@@ -205,7 +205,7 @@ class Warehouse:
         """Keep one run's forecasts; a second call with the same content does nothing. Raises `DatasetError`."""
         table = _forecast_table(frame, as_of, run_id)
         with self.writing() as writer:
-            _append_forecasts(writer, table, as_of, run_id)
+            _append_forecasts(writer, self.store, table, as_of, run_id)
 
     def forecasts(self, as_of: date | None = None, run_id: str | None = None) -> pd.DataFrame:
         """Every forecast kept, or those of one day or run: the forecast frame with as_of and run_id."""
@@ -341,10 +341,16 @@ def _forecast_table(frame: pd.DataFrame, as_of: date, run_id: str) -> pa.Table:
     return table.cast(pa.schema(fields)).append_column("as_of", pa.array([as_of] * table.num_rows, pa.date32()))
 
 # %% ../../nbs/data/12_warehouse.ipynb #33927eac
-def _append_forecasts(writer: Writer, table: pa.Table, as_of: date, run_id: str) -> None:
-    """Keep one run's table, once; DatasetError where the run has other numbers already."""
-    kept = writer.read("forecasts", where={"as_of": as_of, "run_id": run_id}) if "forecasts" in writer.tables() else None
-    if kept is None or not kept.num_rows:
+def _vintage(reader: Store | Writer, as_of: date, run_id: str) -> pa.Table | None:
+    """The forecasts of a run as they are kept; None where there are none."""
+    kept = reader.read("forecasts", where={"as_of": as_of, "run_id": run_id}) if "forecasts" in reader.tables() else None
+    return kept if kept is not None and kept.num_rows else None
+
+
+def _append_forecasts(writer: Writer, store: Store, table: pa.Table, as_of: date, run_id: str) -> None:
+    """Keep one run's table, once, and let readers see it; DatasetError where the run has other numbers already."""
+    kept = _vintage(writer, as_of, run_id)
+    if kept is None:
         with writer.transaction():
             writer.append("forecasts", table)
         writer.publish()
@@ -354,6 +360,8 @@ def _append_forecasts(writer: Writer, table: pa.Table, as_of: date, run_id: str)
     if not same:
         raise DatasetError(f"run {run_id} already has other forecasts as of {as_of}", "a forecast that is never edited",
                            "give the new forecasts a run of their own")
+    if _vintage(store, as_of, run_id) is None:  # killed between the commit and its publication
+        writer.publish()
 
 # %% ../../nbs/data/12_warehouse.ipynb #225dc5ce
 def _read_forecasts(store: Store, as_of: date | None, run_id: str | None) -> pd.DataFrame:

@@ -152,7 +152,8 @@ class Answer:
         return answer_dict(self)
 
 # %% ../../nbs/serve/48_answers.ipynb #da5178ec
-def _cutout(served: Served, series: Series, quantiles: np.ndarray, mean: np.ndarray, weeks: np.ndarray, flags: list[str], horizon: int, cut: Cut, origin: str) -> Answer:
+def _cutout(served: Served, series: Series, quantiles: np.ndarray, mean: np.ndarray, weeks: np.ndarray, flags: list[str], horizon: int,
+            cut: Cut, origin: str) -> Answer:
     """The first `horizon` weeks of a forecast as an answer."""
     lower, upper = bounds_of(quantiles[:, :horizon], cut)
     return Answer(served, (series.produto_id, series.regiao_id), weeks[:horizon], mean[:horizon], lower, upper, cut, flags, origin, str(weeks[0] - 7))
@@ -183,7 +184,8 @@ def _metadata(answer: Answer) -> dict[str, Any]:
     return {"model_version": served.version, "run_id": made.run_id, "as_of": served.as_of, "model": made.name, "kind": made.kind,
             "forecaster_id": served.forecaster_id, "gate_reason": served.reason,
             "calibration": {"state": made.calibration["state"], "measured_coverage": made.calibration["coverage"]},
-            "interval": {"level": cut.level, "method": "exact" if cut.exact else "interpolated", "lower_quantile": round(tail, 9), "upper_quantile": round(1 - tail, 9)},
+            "interval": {"level": cut.level, "method": "exact" if cut.exact else "interpolated",
+                         "lower_quantile": round(tail, 9), "upper_quantile": round(1 - tail, 9)},
             "quality_flags": answer.flags, "past_error": {name: one.model_dump() for name, one in served.past.get(answer.key, {}).items()},
             "origin": {"kind": answer.origin, "last_week": answer.last_week, "snapshot": served.snapshot}}
 

@@ -88,7 +88,8 @@ Body = TypeVar("Body", bound=Told)
 class _Problem(Exception):
     """A request that ends with a problem: `code`, `status`, a sentence, a remedy, and the places that are wrong."""
 
-    def __init__(self, code: str, status: int, detail: str, remedy: str | None = None, errors: Sequence[dict[str, str]] = (), headers: dict[str, str] | None = None):
+    def __init__(self, code: str, status: int, detail: str, remedy: str | None = None, errors: Sequence[dict[str, str]] = (),
+                 headers: dict[str, str] | None = None):
         super().__init__(detail)
         self.code, self.status, self.detail, self.remedy, self.errors, self.headers = code, status, detail, remedy, list(errors)[:100], headers
 
@@ -380,7 +381,8 @@ async def _refused(service: Service, request: Request, refusal: Refused) -> Resp
 
 def _unaudited(request: Request) -> Response:
     """The answer while the audit log can't be written."""
-    return problem_response("audit_unavailable", 503, "nothing is answered that can't be noted in the audit log", "try again later", headers={"Retry-After": "5"},
+    return problem_response("audit_unavailable", 503, "nothing is answered that can't be noted in the audit log", "try again later",
+                            headers={"Retry-After": "5"},
                             request_id=request.scope["request_id"])
 
 # %% ../../nbs/serve/50_api.ipynb #781a9176

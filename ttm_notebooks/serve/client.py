@@ -55,7 +55,8 @@ class Client:
     def predict(self, produto_id: int, regiao_id: int, horizon: int = 26, confidence_interval: float = 0.8, history: "pd.DataFrame | None" = None,
                 planned_covariates: Mapping[str, Mapping[datetime.date, float]] | None = None, model_version: str | None = None) -> PredictAnswer:
         """The forecast of one series. Raises ServiceProblem, and pydantic's ValidationError for what the service would not take."""
-        asked = PredictRequest(produto_id=produto_id, regiao_id=regiao_id, horizon=horizon, confidence_interval=confidence_interval, model_version=model_version,
+        asked = PredictRequest(produto_id=produto_id, regiao_id=regiao_id, horizon=horizon, confidence_interval=confidence_interval,
+                               model_version=model_version,
                                history=None if history is None else history_of(history),
                                planned_covariates=None if planned_covariates is None else {name: dict(plan) for name, plan in planned_covariates.items()})
         return PredictAnswer.model_validate_json(self._ask("POST", "/predict", asked.model_dump_json(exclude_none=True)).content)

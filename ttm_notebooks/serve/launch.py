@@ -152,7 +152,7 @@ def service_of(told: Launch) -> "Service":
     metrics, source = Metrics(), source_of(told)
     runs: RunSource = getattr(source, "runs", source) if hasattr(source, "registry") else source
     return Service(Shelf(source), verifier_for(told), AuditLog(told.home / "audit", audit_key_of(told)), Ledger(told.place / "keys.sqlite"), metrics,
-                   Limits(**told.limits), told.networks, told.poll_seconds, warehouse=lambda: runs.house.store.tables(),
+                   Limits(**told.limits), told.networks, told.poll_seconds, warehouse=lambda: runs.house.snapshot(dataset=runs.dataset.id),
                    answerer=Answerer(Policy(told.most, told.wait, capacity=1024), metrics.seen_batch))
 
 # %% ../../nbs/serve/54_launch.ipynb #f0e7c915
@@ -232,7 +232,10 @@ def _tls(told: Launch) -> dict[str, Any]:
 
 # %% ../../nbs/serve/54_launch.ipynb #3ae68261
 def token(dataset: str | Path, role: str, region: str | Sequence[str] | None = None, out: str | Path = "reports/output", mfa: bool = True) -> str:
-    """An access token of the running development server of a data set, for `role` and for `region` (one, several, or None: all). Raises UsageError, TTMError."""
+    """An access token of the running development server of a data set, for `role` and for `region` (one, several, or None: all).
+
+    Raises UsageError, TTMError.
+    """
     from ttm_notebooks.serve.issuer import request_tokens
 
     regions = None if region is None else [region] if isinstance(region, str) else list(region)

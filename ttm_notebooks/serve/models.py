@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ from ..core.errors import TTMError
 from ..core.runs import RunRecord, load_run
 from ..data.dataset import Dataset
 from ..data.panels import panel_from
-from ..data.warehouse import Snapshot, Warehouse
+from ..data.warehouse import Warehouse
 from ..forecast.engine import KEYS, Forecast
 from ..forecast.forecaster import Forecaster, forecaster_record
 from ..forecast.results import Results, load_results
@@ -248,7 +248,10 @@ def _from_warehouse(version: str, forecaster: Forecaster, forecaster_id: str, da
 
 # %% ../../nbs/serve/47_models.ipynb #9230131b
 class Shelf:
-    """The models of a `source`: `current` always, others by version, at most `kept` of those; `told(served)` hears of each new current one before it is used, and may refuse it."""
+    """The models of a `source`: `current` always, others by version, at most `kept` of those.
+
+    `told(served)` hears of each new current one before it is used, and may refuse it.
+    """
 
     def __init__(self, source: Source, kept: int = 2, told: Callable[[Served], None] | None = None):
         self.source, self.kept, self.told = source, kept, told

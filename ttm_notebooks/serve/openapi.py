@@ -15,7 +15,8 @@ from .schemas import MOST_SERIES, component_schemas
 JSON, NDJSON, ARROW = "application/json", "application/x-ndjson", "application/vnd.apache.arrow.stream"
 PROBLEMS = {400: "The body is no JSON", 401: "No valid token", 403: "No permission, or another's region", 404: "No such series, region or version",
             406: "No such form of answer", 408: "The body came too slowly", 409: "The model of the first answer is gone", 413: "The body is too large",
-            415: "No such form of request", 422: "Not valid, or not answerable", 429: "Too many requests at once: see Retry-After", 500: "A fault of the service",
+            415: "No such form of request", 422: "Not valid, or not answerable", 429: "Too many requests at once: see Retry-After",
+            500: "A fault of the service",
             503: "Audit log, model, warehouse, keys or issuer unavailable", 504: "It took too long"}
 _GENERAL = (401, 403, 408, 413, 429, 500, 503, 504)
 
@@ -44,12 +45,14 @@ def _predict() -> dict[str, Any]:
     """POST /predict."""
     return {"post": {
         "operationId": "predict", "summary": "Forecast one series", "security": [{"token": []}],
-        "description": "The published forecast of a series, or a new one from the sales or plans that come along. Needs read_predictions and a region of one's own.",
+        "description": "The published forecast of a series, or a new one from the sales or plans that come along. "
+                       "Needs read_predictions and a region of one's own.",
         "requestBody": {"required": True, "content": {JSON: _schema("PredictRequest")}},
         "responses": _answer("The forecast", {JSON: _schema("PredictAnswer")}) | _problems(400, 404, 415, 422)}}
 
 # %% ../../nbs/serve/49_openapi.ipynb #62b91fcd
-_SETTINGS = {"horizon": {"type": "integer", "minimum": 1, "maximum": 26, "default": 26}, "confidence_interval": {"type": "number", "exclusiveMinimum": 0, "maximum": 0.95, "default": 0.8},
+_SETTINGS = {"horizon": {"type": "integer", "minimum": 1, "maximum": 26, "default": 26},
+             "confidence_interval": {"type": "number", "minimum": 0.01, "maximum": 0.95, "default": 0.8},
              "model_version": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}}
 _KEY = {"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
         "description": "The same key and request within a day get the same answer, of the same model; the same key with another request is refused"}
@@ -59,10 +62,12 @@ def _batch() -> dict[str, Any]:
     """POST /predict/batch."""
     table = {"schema": {"type": "string", "contentMediaType": ARROW}}
     lines = {"schema": {"type": "string", "description": "One Series per line"}, "example": '{"produto_id": 1, "regiao_id": 1}\n'}
-    query = [{"name": name, "in": "query", "required": False, "schema": schema, "description": "For bodies of lines or tables only"} for name, schema in _SETTINGS.items()]
+    query = [{"name": name, "in": "query", "required": False, "schema": schema, "description": "For bodies of lines or tables only"}
+             for name, schema in _SETTINGS.items()]
     return {"post": {
         "operationId": "predict_batch", "summary": f"Forecast up to {MOST_SERIES:,} series", "security": [{"token": []}], "parameters": [_KEY, *query],
-        "description": "All or nothing: where one series can't be answered or seen, none is, and `errors` points to each such one. The form of the answer follows Accept.",
+        "description": "All or nothing: where one series can't be answered or seen, none is, and `errors` points to each such one. "
+                       "The form of the answer follows Accept.",
         "requestBody": {"required": True, "content": {JSON: _schema("BatchRequest"), NDJSON: lines, ARROW: table}},
         "responses": _answer("The forecasts, in the order of the request", {JSON: _schema("BatchAnswer"), NDJSON: {"schema": {"type": "string"}}, ARROW: table})
         | _problems(400, 404, 406, 409, 415, 422)}}
@@ -77,13 +82,16 @@ def _models() -> dict[str, Any]:
 def _health(path: str, summary: str) -> dict[str, Any]:
     """GET /health and its parts."""
     told = {JSON: _schema("HealthAnswer")}
-    return {"get": {"operationId": path.strip("/").replace("/", "_"), "summary": summary, "description": "Open to this machine and to the networks that the operator named; others need a token.",
-                    "responses": _answer("It is so", told) | _problems() | {"503": {"description": "It is not so", "content": told | {"application/problem+json": _schema("Problem")}}}}}
+    return {"get": {"operationId": path.strip("/").replace("/", "_"), "summary": summary,
+                    "description": "Open to this machine and to the networks that the operator named; others need a token.",
+                    "responses": _answer("It is so", told) | _problems()
+                    | {"503": {"description": "It is not so", "content": told | {"application/problem+json": _schema("Problem")}}}}}
 
 
 def _metrics() -> dict[str, Any]:
     """GET /metrics."""
-    return {"get": {"operationId": "metrics", "summary": "For Prometheus", "description": "Open to this machine and to the networks that the operator named; others need read_models.",
+    return {"get": {"operationId": "metrics", "summary": "For Prometheus",
+                    "description": "Open to this machine and to the networks that the operator named; others need read_models.",
                     "responses": _answer("Metrics in Prometheus' text format", {"text/plain": {"schema": {"type": "string"}}}) | _problems()}}
 
 # %% ../../nbs/serve/49_openapi.ipynb #e3cc63a5
@@ -97,4 +105,5 @@ def openapi_document(server: str | None = None) -> dict[str, Any]:
             "paths": {"/predict": _predict(), "/predict/batch": _batch(), "/models": _models(), **{path: _health(path, said) for path, said in health.items()},
                       "/metrics": _metrics(), "/openapi.json": described},
             "components": {"schemas": component_schemas(),
-                           "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token of the configured OpenID issuer"}}}}
+                           "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                                                         "description": "An access token of the configured OpenID issuer"}}}}

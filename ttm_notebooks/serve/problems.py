@@ -24,11 +24,13 @@ from .monitoring import Metrics
 # %% ../../nbs/serve/49_problems.ipynb #8b4dffe1
 PROBLEM_TYPE = "application/problem+json"
 TITLES = {
-    "bad_json": "The body can't be read", "invalid": "The request is not valid", "not_found": "There is nothing here", "method_not_allowed": "Not by this method",
+    "bad_json": "The body can't be read", "invalid": "The request is not valid", "not_found": "There is nothing here",
+    "method_not_allowed": "Not by this method",
     "unsupported_media_type": "This form is not understood", "not_acceptable": "This form can't be given", "too_large": "The body is too large",
     "too_slow": "The body came too slowly", "overloaded": "Too many requests at once", "deadline": "It took too long", "internal": "A fault of the service",
     "audit_unavailable": "The audit log can't be written", "no_model": "No model is loaded", "unknown_version": "Unknown model version",
-    "key_reused": "The idempotency key was used for something else", "key_expired": "The model of the first answer is gone", "ledger_unavailable": "Idempotency keys can't be kept",
+    "key_reused": "The idempotency key was used for something else", "key_expired": "The model of the first answer is gone",
+    "ledger_unavailable": "Idempotency keys can't be kept",
     "unknown_series": "Unknown series", "unknown_region": "Unknown region", "unknown_channel": "Unknown channel", "unknown_covariate": "Unknown covariate",
     "empty_history": "An empty history", "unfit_history": "A history that does not fit", "warehouse_unreachable": "The warehouse is away",
     "no_permission": "Not permitted", "foreign_region": "Another's region", "issuer_unavailable": "Tokens can't be checked",
@@ -40,7 +42,8 @@ def problem_response(code: str, status: int, detail: str, remedy: str | None = N
     """A `schemas.Problem` as an answer."""
     told = {"type": f"urn:ttm:problem:{code}", "title": TITLES.get(code, "Access is refused"), "status": status, "detail": detail, "code": code,
             "request_id": request_id, "remedy": remedy, "errors": list(errors) if errors else None}
-    return Response(orjson.dumps({name: value for name, value in told.items() if value is not None}), status, dict(headers or {}) | {"x-problem": code}, PROBLEM_TYPE)
+    content = orjson.dumps({name: value for name, value in told.items() if value is not None})
+    return Response(content, status, dict(headers or {}) | {"x-problem": code}, PROBLEM_TYPE)
 
 # %% ../../nbs/serve/49_problems.ipynb #bbd736cd
 @dataclass(frozen=True)

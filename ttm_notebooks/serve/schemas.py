@@ -46,9 +46,11 @@ class HistoryWeek(Told):
 # %% ../../nbs/serve/46_schemas.ipynb #f7419ee1
 Code = Annotated[int, Field(ge=0, lt=2**31)]
 Horizon = Annotated[int, Field(ge=1, le=26, description="Weeks ahead", examples=[13])]
-Level = Annotated[float, Field(gt=0, le=0.95, description="Share of outcomes between the bounds; exact for .2, .4, .6, .8, .9 and .95, else interpolated", examples=[0.8])]
+Level = Annotated[float, Field(ge=0.01, le=0.95, examples=[0.8],
+                               description="Share of outcomes between the bounds; exact for .2, .4, .6, .8, .9 and .95, else interpolated")]
 ModelVersion = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$", description="A version from GET /models; the current one where absent")]
-History = Annotated[list[HistoryWeek], Field(min_length=1, max_length=MOST_WEEKS, description="The series' own sales, in any order; instead of those in the warehouse")]
+History = Annotated[list[HistoryWeek], Field(min_length=1, max_length=MOST_WEEKS,
+                                             description="The series' own sales, in any order; instead of those in the warehouse")]
 Covariate = Annotated[str, Field(min_length=1, max_length=64)]
 Plan = Annotated[dict[Monday, Amount], Field(max_length=MOST_WEEKS)]
 

@@ -21,7 +21,7 @@ from .. import road
 from ..core.files import hash_json
 from ..core.runs import finish_run
 from ..forecast.candidates import Candidate, SeasonalNaive
-from ..forecast.results import Results, load_results, save_results
+from ..forecast.results import Results, save_results
 
 # %% ../../nbs/tests/45_served.ipynb #09d9ba2f
 YAML = """\

@@ -207,8 +207,8 @@ def small() -> Iterator[Started]:
 
 # %% ../../nbs/tests/54_test_serving.ipynb #52b076c0
 def test_overload_is_refused_with_a_time_and_never_a_fault(small):
-    weeks = [{"week": f"{year}-{month:02d}-01", "vendas": 5.0} for year, month in ((2024, 1), (2024, 4), (2024, 7))]
-    with callers(small, 16, history=weeks[:1]) as heard:
+    young = [{"week": "2023-12-25", "vendas": 9.0, "faturamento": 50.0}]
+    with callers(small, 16, history=young) as heard:
         until(lambda: {one.status for one in heard} >= {200, 429})
     assert {one.status for one in heard} == {200, 429} and {one.body["code"] for one in heard if one.status == 429} == {"overloaded"}
     with Client(small.url, small.token("business_user"), small.ca) as patient:

@@ -25,6 +25,7 @@ __all__ = ['START', 'BOTH', 'REJECTED_NAMES', 'orders', 'labels', 'PLAN_COLUMNS'
            'test_plans_of_another_shape_are_refused_and_nothing_is_published', 'test_killed_at_every_step_in_turn',
            'test_killed_at_random_moments_while_a_reader_looks', 'test_two_writers_take_turns', 'make_forecast',
            'test_every_vintage_is_kept_and_read_back_exactly', 'test_a_run_is_appended_once_and_never_edited',
+           'test_a_run_that_was_kept_and_not_published_is_published_by_the_next_try',
            'test_runs_with_further_columns_live_beside_plain_ones']
 
 # %% ../../nbs/tests/12_test_warehouse.ipynb #0db933a6
@@ -54,6 +55,7 @@ from ..core.metrics import QUANTILE_COLUMNS
 from ..data.dataset import load_dataset
 from ..data.panel import Panel
 from ..data.sources import read_rows
+from ..data.store import DuckDBWriter
 from ..data.warehouse import Snapshot, Warehouse, verify_snapshot
 from ..data.weekly import build_plans, build_weekly, extend_codes, whole_weeks
 
@@ -601,6 +603,18 @@ def test_a_run_is_appended_once_and_never_edited(tmp_path):
     with pytest.raises(DatasetError, match="never edited"):
         warehouse.append_forecasts(frame.assign(mean=0.0), date(2024, 6, 3), "run-1")
     assert warehouse.store.path.read_bytes() == before and len(warehouse.forecasts()) == len(frame)
+
+# %% ../../nbs/tests/12_test_warehouse.ipynb #a7c01d5f
+def test_a_run_that_was_kept_and_not_published_is_published_by_the_next_try(tmp_path, monkeypatch):
+    warehouse, frame = Warehouse(tmp_path / "w.duckdb"), make_forecast(1.0)
+    warehouse.append_forecasts(frame, date(2024, 6, 3), "run-0")
+    with monkeypatch.context() as killed:
+        killed.setattr(DuckDBWriter, "publish", lambda writer: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            warehouse.append_forecasts(frame, date(2024, 6, 10), "run-1")
+    assert set(warehouse.forecasts()["run_id"]) == {"run-0"}
+    warehouse.append_forecasts(frame, date(2024, 6, 10), "run-1")
+    assert len(warehouse.forecasts(run_id="run-1")) == len(frame)
 
 # %% ../../nbs/tests/12_test_warehouse.ipynb #68d89057
 def test_runs_with_further_columns_live_beside_plain_ones(tmp_path):
