@@ -24,6 +24,7 @@ import typer
 from . import __version__
 from .commands import OUT, Dataset_, Out, audit_app, day_of, models_app
 from .core.errors import TTMError, UsageError
+from .serving import serve, token
 
 # %% ../nbs/90_cli.ipynb #b750ba83
 EXIT_CODES = {
@@ -268,6 +269,10 @@ def pretrain(out: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where t
     train(PretrainConfig(steps=steps, batch_size=batch_size, seed=seed, device=device), out, validation=validation,
           before=None if before is None else str(day_of(before, "--before")))
     _say(f"saved {out}")
+
+# %% ../nbs/90_cli.ipynb #5e12e002
+app.command()(serve)
+app.command()(token)
 
 # %% ../nbs/90_cli.ipynb #da5a966e
 @app.command()

@@ -88,6 +88,17 @@ class Launch:
         return cls(**told | {"networks": tuple(told["networks"])})
 
 # %% ../../nbs/serve/54_launch.ipynb #b8ee91bc
+def _require_near(host: str) -> None:
+    """Raise UsageError where plain HTTP would leave this machine."""
+    from ttm_notebooks.serve.issuer import require_loopback
+
+    try:
+        require_loopback(host)
+    except UsageError:
+        raise UsageError(f"plain HTTP at {host!r}, where others could read along", "127.0.0.1, ::1 or localhost, behind a proxy on this machine",
+                         "or let this server end TLS: --certificate and --key") from None
+
+
 def check(told: Launch) -> None:
     """Raise UsageError for what can't work, KeyProblem for a missing or wrong key."""
     from ttm_notebooks.serve.issuer import require_loopback
@@ -100,7 +111,7 @@ def check(told: Launch) -> None:
     elif not (told.certificate and told.key):
         raise UsageError("a server without a certificate", "--certificate and --key, or --behind-proxy where a proxy on this machine ends TLS, or --dev")
     if told.behind_proxy:
-        require_loopback(told.host)
+        _require_near(told.host)
     if told.workers < 1 or not 0 <= told.port < 65536:
         raise UsageError(f"{told.workers} workers on port {told.port}", "at least one, on a port from 0 to 65535")
     if told.models not in ("auto", "runs", "registry"):
