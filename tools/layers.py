@@ -8,7 +8,8 @@ import ast
 import sys
 from pathlib import Path
 
-FLOORS = {"core": 0, "data": 1, "model": 2, "forecast": 3, "report": 4, "serve": 4, "road": 5, "upkeep": 5, "commands": 6, "serving": 6, "cli": 6, "tests": 9, "templates": 9}
+FLOORS = {"core": 0, "data": 1, "model": 2, "forecast": 3, "report": 4, "serve": 4, "road": 5, "upkeep": 5,
+          "commands": 6, "serving": 6, "cli": 6, "tests": 9, "templates": 9}
 DEVELOPMENT = {"nbdev", "fastcore", "execnb"}
 TORCH_ALLOWED = {"model", "tests"}
 PACKAGE = Path("ttm_notebooks")

@@ -37,8 +37,10 @@ Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Where it li
 Host = Annotated[str, typer.Option("--host", help="The address it listens on; 0.0.0.0 for every one of this machine.")]
 Dev = Annotated[bool, typer.Option("--dev", help="For this machine only: its own issuer of tokens, certificate and audit key.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that answer.")]
-Models = Annotated[str, typer.Option("--models", metavar="auto|runs|registry", help="The registry's champion, or the newest run; auto: the champion where there is one.")]
-Access_ = Annotated[Path | None, typer.Option("--access", metavar="FILE", help="Issuer, audience and roles of who may ask; default the variables TTM_ACCESS...")]
+Models = Annotated[str, typer.Option("--models", metavar="auto|runs|registry",
+                                    help="The registry's champion, or the newest run; auto: the champion where there is one.")]
+Access_ = Annotated[Path | None, typer.Option("--access", metavar="FILE",
+                                             help="Issuer, audience and roles of who may ask; default the variables TTM_ACCESS...")]
 Certificate = Annotated[Path | None, typer.Option("--certificate", metavar="FILE", help="PEM chain; a new one is taken up without a restart.")]
 Key = Annotated[Path | None, typer.Option("--key", metavar="FILE", help="The certificate's private key, PEM.")]
 Proxy = Annotated[bool, typer.Option("--behind-proxy", help="A proxy on this machine ends TLS.")]

@@ -606,8 +606,8 @@ def _marked(forecast: Forecast, task: _Task, told: dict[str, Any], flag: str, **
 # %% ../../nbs/forecast/32_cold_start.ipynb #1246ddf9
 def _check_request(panel: Panel, forecast: Forecast, below: int, center: Center) -> None:
     """Raise UsageError unless panel and forecast hold the same series and channels and the parameters make sense."""
-    keys = [table[list(KEYS)].to_numpy() for table in (panel.series, forecast.series)]
-    if not np.array_equal(*keys) or panel.channels != forecast.channels:
+    same = len(panel.series) == len(forecast.series) and all(np.array_equal(panel.series[key].to_numpy(), forecast.series[key].to_numpy()) for key in KEYS)
+    if not same or panel.channels != forecast.channels:
         raise UsageError("a panel and a forecast of different series or channels", "the forecast that was made of this panel")
     if not 1 <= below <= 104 or center not in ("least_error", "mean"):
         raise UsageError(f"weeks_known_below {below}, center {center!r}", "from 1 to 104 weeks; least_error or mean")

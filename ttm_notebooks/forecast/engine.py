@@ -7,6 +7,7 @@ __all__ = ['KEYS', 'RAW_QUANTILES', 'SHORT_WEEKS', 'STALE_WEEKS', 'Forecast', 'f
            'ArrayModel', 'forecast', 'rounded', 'summed_mean', 'combine']
 
 # %% ../../nbs/forecast/30_engine.ipynb #97d9f34a
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -268,8 +269,7 @@ def _describe(model: ArrayModel, panel: Panel, horizon: int, intervals: bool, ba
 # %% ../../nbs/forecast/30_engine.ipynb #121ec835
 def _flag_counts(flags: pd.Series) -> dict[str, int]:
     """How many series carry each code."""
-    codes = flags.str.split(";").explode()
-    return {str(code): int(count) for code, count in codes[codes != ""].value_counts().sort_index().items()}
+    return dict(sorted(Counter(code for text in flags for code in text.split(";") if code).items()))
 
 # %% ../../nbs/forecast/30_engine.ipynb #47e73814
 def _refuse_empty(panel: Panel, length: int) -> None:

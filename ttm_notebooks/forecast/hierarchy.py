@@ -165,7 +165,8 @@ def _price_range(prices: np.ndarray, margin: float) -> tuple[float, float]:
     known = prices[np.isfinite(prices)]
     if len(known) < LEAST_PRICES:
         return np.nan, np.nan
-    low, high = np.quantile(known, 0.02, method="higher"), np.quantile(known, 0.98, method="lower")
+    ordered, last = np.sort(known), len(known) - 1
+    low, high = ordered[int(np.ceil(0.02 * last))], ordered[int(np.floor(0.98 * last))]
     now, before = (part[np.isfinite(part)] for part in (prices[-26:], prices[-78:-52]))
     trend = np.median(now) - np.median(before) if min(len(now), len(before)) >= LEAST_PRICES else 0.0
     slack = np.log1p(margin)
@@ -240,9 +241,11 @@ def _bottom(levels: Mapping[str, Forecast], method: str, variances: Mapping[str,
     """Reconciled means of the series, [N, H, C], before rounding. Raises UsageError."""
     if method not in METHODS:
         raise UsageError(f"method {method!r}", f"one of {', '.join(METHODS)}")
-    summing = summing_matrix(levels)
     spread = _checked_variances(levels, variances) if method == "wls_var" else None
-    if method == "bottom_up" or len(levels) == 1:
+    if set(levels) == {"series"}:
+        return levels["series"].mean
+    summing = summing_matrix(levels)
+    if method == "bottom_up":
         return levels["series"].mean
     means = _stacked(levels)
     found = np.empty_like(levels["series"].mean)

@@ -276,7 +276,6 @@ class WeeklyModel:
 
     context_length = property(lambda self: int(self.network.config.context_length))
     horizon = property(lambda self: min(HORIZON, self.network.config.prediction_filter_length or self.network.config.prediction_length))
-    parameter_count = property(lambda self: sum(parameter.numel() for parameter in self.network.parameters()))
     reads_static = property(lambda self: self.network.config.categorical_vocab_size_list is not None)
     reads_future = property(lambda self: self.network.config.exogenous_channel_indices is not None)
 
@@ -284,6 +283,11 @@ class WeeklyModel:
     def quantile_levels(self) -> tuple[float, ...]:
         """Levels of the quantile axis of `predict_arrays`."""
         return tuple(self.network.config.quantile_levels) if self.network.config.multi_quantile_head else (0.5,)
+
+    @cached_property
+    def parameter_count(self) -> int:
+        """How many numbers the network holds."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
 
     @cached_property
     def weights_hash(self) -> str:
