@@ -52,7 +52,7 @@ def serve(dataset: Dataset_, port: Port = 8000, dev: Dev = False, host: Host = "
           models: Models = "auto", registry: Tracking = None, device: Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:0.")] = "cpu",
           warehouse: Annotated[str | None, typer.Option("--warehouse", metavar="FILE", help="As for `ttm run`.")] = None,
           access: Access_ = None, certificate: Certificate = None, key: Key = None, behind_proxy: Proxy = False, network: Networks = None,
-          drain_seconds: Drain = 30):
+          drain_seconds: Drain = 75):
     """Answer over HTTPS what the reports show: POST /predict, /predict/batch, GET /models, /health, /metrics, /openapi.json.
 
     Every answer is in the audit log before it leaves. SIGTERM and Ctrl-C end it after what was begun.

@@ -5,10 +5,9 @@
 # %% auto #0
 __all__ = ['MIDDLE', 'ARROW_SCHEMA', 'Cut', 'cut_for', 'bounds_of', 'Unanswerable', 'region_of', 'row_of_history',
            'row_with_plans', 'Answer', 'stored_answer', 'answer_dict', 'Answerer', 'answers_table', 'as_arrow',
-           'as_ndjson', 'as_json', 'series_from_arrow']
+           'as_ndjson', 'as_json']
 
 # %% ../../nbs/serve/48_answers.ipynb #6039ff6d
-import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -18,7 +17,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from ..core.errors import TTMError, UsageError
+from ..core.errors import DatasetError, TTMError, UsageError
 from ..core.metrics import QUANTILE_LEVELS
 from ..forecast.rows import Company, Row, RowForecast, class_of, plans_read, predict_alone, predict_in_company, stands_alone
 from .batching import Gatherer, Policy
@@ -226,35 +225,42 @@ def _worked_in_company(jobs: list[tuple[Company, Row]]) -> list[RowForecast]:
 
 # %% ../../nbs/serve/48_answers.ipynb #da228efc
 class Answerer:
-    """Answers questions in an event loop; `seen(size, waited)` hears of each batch. `close` answers what waits."""
+    """Answers questions in an event loop; `seen(size, waited)` hears of each batch, `depth(count)` of how many wait. `close` answers what waits."""
 
-    def __init__(self, policy: Policy | None = None, seen: Callable[[int, float], None] | None = None):
-        self._alone = Gatherer(_worked_alone, policy, seen)
-        self._in_company = Gatherer(_worked_in_company, Policy(most=1, wait=0.0, capacity=16), seen)
+    def __init__(self, policy: Policy | None = None, seen: Callable[[int, float], None] | None = None, depth: Callable[[int], None] | None = None):
+        def told(_: int) -> None:
+            if depth:
+                depth(self.waiting)
+
+        self._alone = Gatherer(_worked_alone, policy, seen, told)
+        self._in_company = Gatherer(_worked_in_company, Policy(most=1, wait=0.0, capacity=16), seen, told)
 
     @property
     def waiting(self) -> int:
         """How many questions wait for the model."""
         return self._alone.waiting + self._in_company.waiting
 
-    async def answer(self, served: Served, series: Series, horizon: int, cut: Cut) -> Answer:
-        """The answer to one series. Raises Unanswerable, Overloaded."""
+    async def answer(self, served: Served, series: Series, horizon: int, cut: Cut, patient: bool = False) -> Answer:
+        """The answer to one series; `patient` ones wait for a place in the queue. Raises Unanswerable, Overloaded."""
         if series.history is None and not series.planned_covariates:
             return stored_answer(served, series, horizon, cut)
         _check_plans(served, series)
         row = row_with_plans(served, series) if series.history is None else row_of_history(series, series.history, served.forecaster.channels)
-        told = await self._predicted(served, row)
+        told = await self._predicted(served, row, patient)
         flags = [flag for flag in told.flags.split(";") if flag]
         return _cutout(served, series, told.quantiles, told.mean, told.weeks, flags, horizon, cut, "own_plans" if series.history is None else "own_history")
 
-    async def _predicted(self, served: Served, row: Row) -> RowForecast:
+    async def _predicted(self, served: Served, row: Row, patient: bool) -> RowForecast:
         """The forecast of a row, in a batch or in the company of all. Raises Unanswerable (422, 503) and Overloaded."""
         try:
             if stands_alone(served.forecaster, row):
-                return await self._alone.submit(_Job(served, row, class_of(_needed(served), row)))
-            return await self._in_company.submit((_needed(served), row))
+                return await self._alone.submit(_Job(served, row, class_of(_needed(served), row)), patient)
+            return await self._in_company.submit((_needed(served), row), patient)
         except UsageError as error:
-            raise Unanswerable("unfit_history", 422, error.found, error.expected, error.remedy, "/history") from error
+            raise Unanswerable("unfit_history", 422, error.found, error.expected, error.remedy, "/planned_covariates" if row.plans else "/history") from error
+        except DatasetError as error:  # its words may name other series
+            raise Unanswerable("no_plans", 422, "weeks ahead for which this series has no plan, and the data set takes nothing in their place",
+                               "a plan for each week", "send planned_covariates for the whole horizon", "/planned_covariates") from error
 
     async def close(self) -> None:
         """Take nothing new, and answer what waits."""
@@ -308,29 +314,3 @@ def as_ndjson(answers: Sequence[Answer]) -> bytes:
 def as_json(answers: Sequence[Answer]) -> bytes:
     """A `BatchAnswer`."""
     return orjson.dumps({"model_version": answers[0].served.version, "count": len(answers), "answers": [one.to_dict() for one in answers]})
-
-# %% ../../nbs/serve/48_answers.ipynb #6f82a093
-def series_from_arrow(content: bytes, most: int) -> list[Series]:
-    """Series of an Arrow stream with produto_id, regiao_id and, for own histories, week, vendas, faturamento. Raises UsageError."""
-    try:
-        table = pa.ipc.open_stream(content).read_all()
-        table.validate(full=True)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise UsageError(f"the body is no Arrow stream: {str(error).splitlines()[0]}") from error
-    known = {"produto_id", "regiao_id", "week", "vendas", "faturamento"}
-    if not {"produto_id", "regiao_id"} <= set(table.column_names) <= known or len(set(table.column_names)) < table.num_columns:
-        raise UsageError(f"the columns {', '.join(table.column_names)}", "produto_id, regiao_id and perhaps week, vendas, faturamento, each once")
-    series: dict[tuple, dict[str, Any]] = {}
-    for line in table.to_pylist():
-        key = line.pop("produto_id"), line.pop("regiao_id")
-        if key not in series and len(series) == most:
-            raise UsageError(f"more than {most} series", f"at most {most}")
-        entry = series.setdefault(key, {"produto_id": key[0], "regiao_id": key[1]})
-        if line.get("week") is not None:
-            entry.setdefault("history", []).append(line | {"week": _day(line["week"])})
-    return [Series.model_validate(entry) for entry in series.values()]
-
-
-def _day(value: Any) -> Any:
-    """A timestamp at midnight as the date it is; anything else as it came, to be refused where it's no date."""
-    return value.date() if isinstance(value, datetime.datetime) and value.time() == datetime.time() else value

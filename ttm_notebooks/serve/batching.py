@@ -54,63 +54,75 @@ class Policy:
 class Gatherer:
     """Gathers items for `work`, which takes a list and returns as many answers (an exception among them is that item's own).
 
-    `seen(size, waited)` is told of each batch: its size and the longest wait in seconds. For use in one event loop.
+    `seen(size, waited)` is told of each batch: its size and the longest wait in seconds; `depth(count)` of how many wait. For use in one event loop.
     """
 
-    def __init__(self, work: Callable[[list], Sequence], policy: Policy | None = None, seen: Callable[[int, float], None] | None = None):
-        self.work, self.policy, self.seen = work, policy or Policy(), seen
+    def __init__(self, work: Callable[[list], Sequence], policy: Policy | None = None, seen: Callable[[int, float], None] | None = None,
+                 depth: Callable[[int], None] | None = None):
+        self.work, self.policy, self.seen, self.depth = work, policy or Policy(), seen, depth
         self._queue: deque[_Waiting] = deque()
         self._running, self._tasks = 0, set()
         self._pool = ThreadPoolExecutor(self.policy.lanes, "batch")
         self._timer: asyncio.TimerHandle | None = None
-        self._closing = False
+        self._closing, self._freed = False, asyncio.Event()
 
     @property
     def waiting(self) -> int:
         """How many items wait."""
         return len(self._queue)
 
-    async def submit(self, item: Any) -> Any:
-        """The answer to `item`. Raises Overloaded, and what `work` raised for it."""
+    async def submit(self, item: Any, patient: bool = False) -> Any:
+        """The answer to `item`; `patient` ones wait for a place. Raises Overloaded, and what `work` raised for it."""
+        while patient and not self._closing and len(self._queue) >= self.policy.capacity:
+            self._freed.clear()
+            await self._freed.wait()
         if self._closing or len(self._queue) >= self.policy.capacity:
             raise Overloaded(len(self._queue))
-        loop = asyncio.get_running_loop()
-        place = _Waiting(item, loop.create_future(), time.monotonic())
+        place = _Waiting(item, asyncio.get_running_loop().create_future(), time.monotonic())
         self._queue.append(place)
-        self._start()
+        _start(self)
         return await place.answer
-
-    def _start(self) -> None:
-        """Start every batch that is due."""
-        while self._queue and self._running < self.policy.lanes and self._due():
-            batch = [self._queue.popleft() for _ in range(min(self.policy.most, len(self._queue)))]
-            if batch := [place for place in batch if not place.answer.done()]:
-                self._running += 1
-                task = asyncio.get_running_loop().create_task(_answered(self, batch))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-        self._set_timer()
-
-    def _due(self) -> bool:
-        """Whether the next batch may start."""
-        full = len(self._queue) >= self.policy.most
-        return full or not self._running or time.monotonic() - self._queue[0].since >= self.policy.wait
-
-    def _set_timer(self) -> None:
-        """Look again when the oldest item's patience ends, where a lane is free for it."""
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
-        if self._queue and self._running < self.policy.lanes:
-            left = self._queue[0].since + self.policy.wait - time.monotonic()
-            self._timer = asyncio.get_running_loop().call_later(max(left, 0.0), self._start)
 
     async def close(self) -> None:
         """Take nothing new, and answer what waits."""
         self._closing = True
+        self._freed.set()
         while self._queue or self._tasks:
             await asyncio.sleep(0.005)
         self._pool.shutdown(wait=False)
+
+# %% ../../nbs/serve/45_batching.ipynb #db9a6ac4
+def _due(gatherer: Gatherer) -> bool:
+    """Whether the next batch may start."""
+    queue, policy = gatherer._queue, gatherer.policy
+    return len(queue) >= policy.most or not gatherer._running or time.monotonic() - queue[0].since >= policy.wait
+
+
+def _start(gatherer: Gatherer) -> None:
+    """Start every batch that is due."""
+    queue = gatherer._queue
+    while queue and gatherer._running < gatherer.policy.lanes and _due(gatherer):
+        batch = [queue.popleft() for _ in range(min(gatherer.policy.most, len(queue)))]
+        if batch := [place for place in batch if not place.answer.done()]:
+            gatherer._running += 1
+            task = asyncio.get_running_loop().create_task(_answered(gatherer, batch))
+            gatherer._tasks.add(task)
+            task.add_done_callback(gatherer._tasks.discard)
+    if len(queue) < gatherer.policy.capacity:
+        gatherer._freed.set()
+    if gatherer.depth:
+        gatherer.depth(len(queue))
+    _set_timer(gatherer)
+
+
+def _set_timer(gatherer: Gatherer) -> None:
+    """Look again when the oldest item's patience ends, where a lane is free for it."""
+    if gatherer._timer:
+        gatherer._timer.cancel()
+        gatherer._timer = None
+    if gatherer._queue and gatherer._running < gatherer.policy.lanes:
+        left = gatherer._queue[0].since + gatherer.policy.wait - time.monotonic()
+        gatherer._timer = asyncio.get_running_loop().call_later(max(left, 0.0), lambda: _start(gatherer))
 
 # %% ../../nbs/serve/45_batching.ipynb #02e9353a
 def _worked(work: Callable[[list], Sequence], items: list) -> list:
@@ -133,7 +145,7 @@ async def _answered(gatherer: Gatherer, batch: list[_Waiting]) -> None:
         answers = await loop.run_in_executor(gatherer._pool, _worked, gatherer.work, [place.item for place in batch])
     finally:
         gatherer._running -= 1
-        gatherer._start()
+        _start(gatherer)
     for place, answer in zip(batch, answers):
         if not place.answer.done():
             (place.answer.set_exception if isinstance(answer, BaseException) else place.answer.set_result)(answer)

@@ -221,8 +221,9 @@ def raw(server: Started, context: ssl.SSLContext) -> ssl.SSLSocket:
 
 
 def test_a_body_that_never_ends_is_cut_off(small):
+    token = small.token("business_user").encode()
     with raw(small, ssl.create_default_context(cafile=str(small.ca))) as line:
-        line.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+        line.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + b"\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
         answer = line.recv(65536)
         assert answer.startswith(b"HTTP/1.1 408 ") and b"application/problem+json" in answer and b"too_slow" in answer + line.recv(65536)
 
@@ -241,14 +242,14 @@ def test_sigterm_lets_what_was_begun_end():
     with Started(place / "company", out=str(place / "output")) as server:
         token, trust = server.token("business_user"), ssl.create_default_context(cafile=str(server.ca))
         weeks = [{"week": "2023-12-25", "vendas": 9.0, "faturamento": 50.0}]
-        body = {"series": [{"produto_id": 1, "regiao_id": 1, "history": weeks}] * 12, "horizon": 2}
+        body = {"series": [{"produto_id": 1, "regiao_id": 1, "history": weeks}] * 100, "horizon": 2}
         with httpx.Client(base_url=server.url, verify=trust, timeout=60, trust_env=False) as http, ThreadPoolExecutor(1) as pool:
             asked = pool.submit(http.post, "/predict/batch", json=body, headers={"Authorization": f"Bearer {token}"})
             with httpx.Client(base_url=server.url, verify=trust, trust_env=False) as other:
                 until(lambda: "ttm_requests_in_flight 2.0" in other.get("/metrics").text)
             os.kill(server.process.pid, signal.SIGTERM)
             answer = asked.result()
-        assert answer.status_code == 200 and answer.json()["count"] == 12
+        assert answer.status_code == 200 and answer.json()["count"] == 100
         assert server.process.wait(60) in (0, -signal.SIGTERM)
     noted = [entry.get("request_id") for entry in entries(server.told.home / "audit", kind="prediction", key=audit_key_of(server.told))["details"]]
     assert answer.headers["x-request-id"] in noted and verify(server.told.home / "audit", audit_key_of(server.told)).ok
