@@ -20,7 +20,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -31,31 +30,10 @@ from torch import nn
 from ttm_notebooks.core.metrics import QUANTILE_LEVELS, coverage, wape, weighted_quantile_loss
 from ttm_notebooks.data.panel import Panel
 from ttm_notebooks.model.checkpoint import CONTEXT_LENGTH, HORIZON, WeeklyModel, load_model
+from ttm_notebooks.model.script import scripted
 
 BATCHES = (1, 32, 900)
 WINDOWS = 4
-
-
-class Scripted(nn.Module):
-    """A traced network that answers like the one it was traced from, its share of last year included."""
-
-    def __init__(self, script: torch.jit.ScriptModule, network: nn.Module):
-        super().__init__()
-        self.script, self.config, self.last_year_share = script, network.config, float(network.last_year_share)
-
-    def forward(self, past_values: torch.Tensor, past_observed_mask: torch.Tensor) -> SimpleNamespace:
-        return SimpleNamespace(quantile_outputs=self.script(past_values, past_observed_mask))
-
-
-class Quantiles(nn.Module):
-    """Only the quantiles of a network, as tracing needs them."""
-
-    def __init__(self, network: nn.Module):
-        super().__init__()
-        self.network = network
-
-    def forward(self, past_values: torch.Tensor, past_observed_mask: torch.Tensor) -> torch.Tensor:
-        return self.network(past_values=past_values, past_observed_mask=past_observed_mask).quantile_outputs
 
 
 def as_int8(model: WeeklyModel) -> WeeklyModel:
@@ -66,28 +44,19 @@ def as_int8(model: WeeklyModel) -> WeeklyModel:
     return replace(model, network=network)
 
 
-def as_script(model: WeeklyModel) -> WeeklyModel:
-    """`model` with its network traced on a batch of three and frozen."""
-    past = torch.zeros(3, CONTEXT_LENGTH, 1, device=model.device)
-    with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        script = torch.jit.freeze(torch.jit.trace(Quantiles(model.network).eval(), (past, torch.ones_like(past, dtype=torch.bool)), check_trace=False))
-    return replace(model, network=Scripted(script, model.network))
-
-
 def variants(uri: str, device: str) -> dict[str, Callable[[], WeeklyModel]]:
     """How to make each variant on a device; int8 kernels exist on the CPU only."""
     plain = lambda dtype="float32": load_model(uri, device=device, dtype=dtype)
     made = {"float32": plain, "bfloat16 autocast": lambda: plain("bfloat16"), "float16 autocast": lambda: plain("float16"),
-            "TorchScript": lambda: as_script(plain())}
-    return made | ({"int8 dynamic": lambda: as_int8(plain()), "int8 dynamic, TorchScript": lambda: as_script(as_int8(plain()))}
+            "TorchScript": lambda: scripted(plain())}
+    return made | ({"int8 dynamic": lambda: as_int8(plain()), "int8 dynamic, TorchScript": lambda: scripted(as_int8(plain()))}
                    if device == "cpu" else {})
 
 
 def size_on_disk(model: WeeklyModel) -> int:
     """Bytes of the network as saved: its script, or its tensors (autocast leaves them in float32)."""
     buffer = io.BytesIO()
-    if isinstance(model.network, Scripted):
+    if hasattr(model.network, "script"):
         torch.jit.save(model.network.script, buffer)
     else:
         torch.save(model.network.state_dict(), buffer)

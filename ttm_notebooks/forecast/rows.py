@@ -53,12 +53,12 @@ class RowForecast(NamedTuple):
     flags: str
 
 # %% ../../nbs/forecast/34_rows.ipynb #57302b76
-BLOCK, BLOCK_ON_GPU = 8, 32
+BLOCK, BLOCK_ON_GPU = 16, 32
 
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """A network (`ArrayModel`) whose rows get the same digits whatever is asked beside them: it works on `rows` at a time."""
+    """A network (`ArrayModel`) whose rows get the same digits whatever is asked beside them: it works on `rows` at a time, recorded where it can be."""
 
     model: ArrayModel
 
@@ -66,6 +66,13 @@ class Blocks:
     def rows(self) -> int:
         """Rows in a call: few on a processor, where one row should be quick; a whole batch on a GPU, where a call costs more than its rows."""
         return BLOCK if str(getattr(self.model, "device", "cpu")) == "cpu" else BLOCK_ON_GPU
+
+    @cached_property
+    def quick(self) -> ArrayModel:
+        """The model, as TorchScript where that gives the same numbers."""
+        from ttm_notebooks.model.script import can_be_scripted, scripted
+
+        return scripted(self.model) if can_be_scripted(self.model) else self.model
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
@@ -75,7 +82,7 @@ class Blocks:
         size, fill = self.rows, -len(values) % self.rows
         whole = [np.concatenate([part, np.zeros((fill, *part.shape[1:]), part.dtype)]) for part in (values, observed, *others.values())]
         blocks = [[part[row:row + size] for part in whole] for row in range(0, len(whole[0]), size)]
-        parts = [self.model.predict_arrays(*block[:2], **dict(zip(others, block[2:]))) for block in blocks]
+        parts = [self.quick.predict_arrays(*block[:2], **dict(zip(others, block[2:]))) for block in blocks]
         quantiles, mean = (np.concatenate(column)[:len(values)] for column in zip(*parts))
         return quantiles, mean
 

@@ -11,7 +11,7 @@ import asyncio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # %% ../../nbs/serve/53_connections.ipynb #fcada0ee
-HEAD_SECONDS, MOST_CONNECTIONS = 10.0, 1000
+HEAD_SECONDS, MOST_CONNECTIONS = 30.0, 1000
 
 
 class BoundedProtocol(HttpToolsProtocol):
