@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BLOCK', 'BLOCK_ON_GPU', 'Row', 'RowForecast', 'Blocks', 'steady', 'Company', 'class_of', 'reads_plans', 'plans_read',
-           'stands_alone', 'predict_alone', 'predict_in_company']
+           'stands_alone', 'predict_alone', 'predict_in_company', 'warmed']
 
 # %% ../../nbs/forecast/34_rows.ipynb #9e289d31
 from collections.abc import Mapping, Sequence
@@ -250,3 +250,17 @@ def predict_in_company(company: Company, row: Row) -> RowForecast:
     panel, place = _with_row(company.panel, row)
     told = publishable(company.forecaster, {"series": _raw_with(company, panel, place)}, panel)["series"]
     return RowForecast(told.quantiles[place], told.mean[place], told.weeks, told.series["flags"].iloc[place])
+
+# %% ../../nbs/forecast/34_rows.ipynb #265b49f5
+def warmed(company: Company) -> Company:
+    """`company`, with everything worked out that a first question would otherwise wait for."""
+    panel, made = company.panel, company.forecaster
+    _ = company.revenue, company.places
+    if not reads_plans(made.candidate):
+        _ = company.raw
+    for codes, place in company.places.items():
+        row = Row(*codes, panel.weeks, panel.values[place], panel.observed[place] & ~panel.censored[place])
+        if stands_alone(made, row):
+            predict_alone(made, [row], [class_of(company, row)])
+            break
+    return company

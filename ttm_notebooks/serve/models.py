@@ -29,7 +29,7 @@ from ..data.warehouse import Warehouse
 from ..forecast.engine import KEYS, Forecast
 from ..forecast.forecaster import Forecaster, forecaster_record
 from ..forecast.results import Results, load_results
-from ..forecast.rows import Company, steady
+from ..forecast.rows import Company, steady, warmed
 from .schemas import ModelFacts, PastError
 
 # %% ../../nbs/serve/47_models.ipynb #b7014602
@@ -108,7 +108,7 @@ def _labels(forecaster: Forecaster, kind: str, column: str, code: str) -> dict[i
 def _company(forecaster: Forecaster, dataset: Dataset, house: Warehouse, snapshot: str | None) -> Company | None:
     """The panel that the forecaster learned from; None where the warehouse does not hold (or give) it."""
     with contextlib.suppress(TTMError, OSError):
-        return Company(forecaster, panel_from(house.snapshot(snapshot, None if snapshot else dataset.id), dataset))
+        return warmed(Company(forecaster, panel_from(house.snapshot(snapshot, None if snapshot else dataset.id), dataset)))
     return None
 
 
@@ -262,7 +262,7 @@ def _from_warehouse(version: str, forecaster: Forecaster, forecaster_id: str, da
     """A `Served` whose run left no results folder here: the vintage in the warehouse, else a forecast of the newest snapshot."""
     still = replace(forecaster, candidate=steady(forecaster.candidate))
     snapshot = house.snapshot(dataset=dataset.id)
-    company = Company(still, panel_from(snapshot, dataset))
+    company = warmed(Company(still, panel_from(snapshot, dataset)))
     kept = house.forecasts(run_id=forecaster.run_id) if forecaster.run_id else pd.DataFrame()
     stored, as_of = still.predict(company.panel), snapshot.as_of
     if len(kept):
