@@ -8,8 +8,8 @@ __all__ = ['ONE', 'OTHER', 'THIRD', 'TTM', 'YAML', 'EXPORTS', 'WORDS', 'COMMANDS
            'test_nothing_is_readable_whenever_an_encrypted_run_is_killed', 'sealed', 'contents',
            'test_a_wrong_key_is_one_line', 'test_the_right_key_opens_what_was_made',
            'test_an_unforeseen_error_quotes_no_cell', 'opens', 'owners', 'half_done', 'turned', 'kept', 'turned_files',
-           'test_a_key_is_changed_whatever_happens', 'main_code', 'test_a_plain_company_begins_to_encrypt',
-           'test_a_third_key_stops_before_anything_is_changed', 'live',
+           'test_a_key_is_changed_whatever_happens', 'main_code', 'test_registered_forecasters_get_the_new_key_too',
+           'test_a_plain_company_begins_to_encrypt', 'test_a_third_key_stops_before_anything_is_changed', 'live',
            'test_forecasts_go_to_erp_and_crm_when_somebody_says_yes', 'test_an_older_run_keeps_its_labels',
            'test_customers_to_erase_may_come_from_a_file', 'test_a_postgresql_is_told_to_encrypt_itself',
            'test_a_warehouse_may_be_named_by_reference']
@@ -19,6 +19,7 @@ import contextlib
 import os
 import random
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -289,8 +290,6 @@ def turned(folder: str, old: str) -> None:
 @pytest.fixture
 def kept(sealed, tmp_path) -> Path:
     """A copy of the sealed output with many cache files and an unfinished writer; its folder."""
-    import shutil
-
     shutil.copytree(sealed.parent, tmp_path / "base")
     home = tmp_path / "base" / "out" / "small"
     for number in range(300):
@@ -344,6 +343,24 @@ def main_code(*words: object) -> int:
     with pytest.raises(SystemExit) as stop:
         main(list(map(str, words)))
     return stop.value.code
+
+# %% ../../nbs/tests/82_test_upkeep.ipynb #82c0ffe2
+def test_registered_forecasters_get_the_new_key_too(sealed, tmp_path, monkeypatch):
+    from ttm_notebooks.forecast.registry import Registry, verified_folder
+
+    base = Path(shutil.copytree(sealed.parent, tmp_path / "base"))
+    home = base / "out" / "small"
+    monkeypatch.setenv("TTM_DATA_KEY", ONE.secret.hex())
+    made = Registry(home=home / "registry").register(home / "2024-01-01" / "forecaster", "small")
+    before = Registry(home=home / "registry").load(made)
+    monkeypatch.setenv("TTM_DATA_KEY", OTHER.secret.hex())
+    monkeypatch.setenv("TTM_TEST_OLD", ONE.secret.hex())
+    assert main_code("rotate", base / "small", "--out", base / "out", "--old", "env:TTM_TEST_OLD") == 0
+    keys._key_of.cache_clear()
+    registry = Registry(home=home / "registry")
+    assert registry.load(registry.versions("small")[0]).gate == before.gate and verified_folder(registry, made, fresh=True).is_dir()
+    sealed_now = [path for path in (home / "registry").rglob("*") if path.is_file() and is_encrypted(path)]
+    assert len(sealed_now) > 4 and {key_id_of(path.read_bytes()) for path in sealed_now} == {OTHER.id}
 
 # %% ../../nbs/tests/82_test_upkeep.ipynb #9bc1b890
 def test_a_plain_company_begins_to_encrypt(tmp_path, monkeypatch, capfd):
