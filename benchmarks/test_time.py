@@ -66,7 +66,8 @@ def main() -> None:
     options = parser.parse_args()
     look, sets, rows = load_model(options.model).predict_arrays, read_sets(options.data, options.rossmann), []
     looks = {"one look": look, "1 week earlier too": lagged(look, 1), "2 weeks": lagged(look, 2), "4 weeks": lagged(look, 4),
-             "square roots": powered(look, 0.5), "as it is, and square roots": powered(look, 1.0, 0.5), "power 0.75": powered(look, 0.75), "power 1.5": powered(look, 1.5),
+             "square roots": powered(look, 0.5), "as it is, and square roots": powered(look, 1.0, 0.5), "power 0.75": powered(look, 0.75),
+             "power 1.5": powered(look, 1.5),
              "104 and 78 weeks": shortened(look, 104, 78), "104 and 60 weeks": shortened(look, 104, 60), "noise of 10 %": shaken(look, 0.1)}
     for name, made in looks.items():
         found = {one.name: ratios(SimpleNamespace(predict_arrays=made), one, horizon, ends) for one, horizon, ends in sets}
