@@ -42,7 +42,7 @@ LARGEST_SKEW = timedelta(minutes=5)
 # %% ../../nbs/data/11_http.ipynb #801cc166
 LONGEST_WAIT = 300.0
 
-
+# %% ../../nbs/data/11_http.ipynb #b5c31b37
 def _asked_to_wait(answer: requests.Response | None) -> float | None:
     """Seconds that the server asks for in `Retry-After`, given as a number or as an HTTP date; None where it asks for nothing readable."""
     asked = (answer.headers.get("Retry-After") or "").strip() if answer is not None else ""
@@ -55,7 +55,7 @@ def _asked_to_wait(answer: requests.Response | None) -> float | None:
     except (ValueError, TypeError, AttributeError):
         return None
 
-
+# %% ../../nbs/data/11_http.ipynb #38ec101c
 def wait_before(attempt: int, first: float, answer: requests.Response | None = None) -> float:
     """Seconds before attempt number `attempt` (2, 3, ...): what the server asks for, else doubled waits with jitter, at most a minute."""
     if (asked := _asked_to_wait(answer)) is not None:
@@ -137,7 +137,7 @@ def _once(client: Http, method: str, url: str, renew: bool, **others: Any) -> re
     except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as problem:
         return problem
 
-
+# %% ../../nbs/data/11_http.ipynb #bd76d74e
 def send(client: Http, method: str, url: str, repeat: bool, **others: Any) -> requests.Response:
     """Send until there is an answer that is not temporary trouble; SourceFault where there is none, or it is a refusal."""
     url, renewed, renew = at_home(client.system.url, url), False, False
@@ -173,7 +173,7 @@ def _accepted(client: Http, answer: requests.Response) -> requests.Response:
 _REMEDIES = {401: "check user and password, or the token, behind the references in dataset.yaml", 403: "ask for the right to read this",
              404: "correct url or entity in dataset.yaml", 429: "lower requests_per_second, or try later"}
 
-
+# %% ../../nbs/data/11_http.ipynb #d463b297
 def _fault(client: Http, method: str, url: str, answer: requests.Response | Exception) -> SourceFault:
     """What happened, without query strings: they may hold secrets."""
     address = url.split("?")[0]

@@ -99,14 +99,14 @@ def _rules(dataset: Dataset, part: Any, key: "PseudonymKey | None") -> str:
     kept = part.model_dump(mode="json", by_alias=True, exclude={"files": True, "feed": {"overlap", "deletions"}})
     return f"{hash_json([kept, dataset.locale, dataset.earliest, bool(dataset.privacy), key.id if key else None])}+{hash_json(joins)}"
 
-
+# %% ../../nbs/data/12_landing.ipynb #496150d8
 def _sales_part(dataset: Dataset, index: int, key: "PseudonymKey | None") -> Part:
     """Source `index`."""
     judge = partial(_judge_sales, dataset, index, join_tables(dataset, index), key)
     rules = _rules(dataset, dataset.sources[index], key)
     return Part(index, RAW, dataset.sources[index], wanted_headers(dataset, index), rules, judge, raw_schema(dataset), index)
 
-
+# %% ../../nbs/data/12_landing.ipynb #89186a32
 def _judge_sales(dataset: Dataset, index: int, tables: list, key: "PseudonymKey | None", block: Block, name: str) -> pa.Table:
     return judge_block(block, dataset, index, name, tables, key)
 
@@ -117,14 +117,14 @@ def _stock_part(dataset: Dataset) -> Part:
     schema = pa.schema([pa.field("dataset", pa.string()), pa.field("source", pa.int64()), *STOCK_SCHEMA, *_SYSTEM_FIELDS])
     return Part(-1, RAW_STOCK, dataset.stock, headers, _rules(dataset, dataset.stock, None), lambda block, name: judge_stock(block, dataset, name), schema)
 
-
+# %% ../../nbs/data/12_landing.ipynb #36fe4f92
 def _table_part(dataset: Dataset, number: int, name: str, key: "PseudonymKey | None") -> Part:
     """One of the further tables."""
     table = dataset.tables[name]
     headers = {header: where(dataset, "tables", name, "columns", own) for own, header in table.columns.items()}
     return Part(number, f"table_{name}", table, headers, _rules(dataset, table, key), partial(_judge_table, table, key), files=name)
 
-
+# %% ../../nbs/data/12_landing.ipynb #a03adb80
 def _judge_table(table: Table, key: "PseudonymKey | None", block: Block, name: str) -> pa.Table:
     """A further table's rows under our names, customers as pseudonyms; nothing else is judged. DatasetError for a row that fell apart."""
     from ttm_notebooks.data.privacy import pseudonyms
@@ -151,20 +151,20 @@ def _marks(writer: "Writer", dataset: Dataset, number: int | None = None) -> dic
     narrowed = {"dataset": dataset.id} | ({} if number is None else {"source": number})
     return {(row["source"], row["place"]): row for row in writer.read(LANDED, where=narrowed).to_pylist()}
 
-
+# %% ../../nbs/data/12_landing.ipynb #d31e3269
 def _set_mark(writer: "Writer", dataset: Dataset, part: Part, place: str, state: str) -> None:
     """Replace the mark of one file or feed."""
     _forget(writer, dataset, part.number, place)
     mark = {"dataset": [dataset.id], "source": pa.array([part.number], pa.int64()), "place": [place], "table": [part.table], "state": [state]}
     writer.append(LANDED, pa.table(mark | {"rules": [part.rules]}))
 
-
+# %% ../../nbs/data/12_landing.ipynb #cb44b2a1
 def _forget(writer: "Writer", dataset: Dataset, number: int, place: str) -> None:
     """Remove the mark of one file or feed."""
     if LANDED in writer.tables():
         writer.delete(LANDED, {"dataset": dataset.id, "source": number, "place": place})
 
-
+# %% ../../nbs/data/12_landing.ipynb #293aeed2
 def _withdraw(writer: "Writer", dataset: Dataset, table: str, number: int, place: str) -> int:
     """Delete the rows of one file or feed; returns how many."""
     return writer.delete(table, {"dataset": dataset.id, "source": number, "source_file": place}) if table in writer.tables() else 0
@@ -174,7 +174,7 @@ def _remembered(table: pa.Table, part: Part) -> pa.Table:
     """The rows without customers that were erased."""
     return part.forget(table) if part.forget else table
 
-
+# %% ../../nbs/data/12_landing.ipynb #d8425121
 def _keep(writer: "Writer", table: pa.Table, dataset: Dataset, part: Part) -> int:
     """Append judged rows; columns that only systems have are null."""
     width = table.num_rows
@@ -183,7 +183,7 @@ def _keep(writer: "Writer", table: pa.Table, dataset: Dataset, part: Part) -> in
     columns |= {item.name: pa.nulls(width, item.type) for item in _SYSTEM_FIELDS if item.name not in columns}
     return writer.append(part.table, pa.table(columns))
 
-
+# %% ../../nbs/data/12_landing.ipynb #a650b469
 def _land_file(writer: "Writer", dataset: Dataset, part: Part, place: str, file: Path, told: Callable[[int], Any]) -> int:
     """Replace the rows of one file in one transaction; returns how many there are now. DatasetError where somebody writes to it meanwhile."""
     before, found = hash_file(file), 0
@@ -226,14 +226,14 @@ def _since(state: str, overlap: float) -> str:
     """The mark less `overlap` hours, as ISO 8601 text."""
     return (pd.Timestamp(state) - pd.Timedelta(hours=overlap)).isoformat()
 
-
+# %% ../../nbs/data/12_landing.ipynb #5b9e9f77
 def _records(page: pa.Table, feed: Feed) -> pa.Array:
     """The key of each row as one text, parts joined by a slash; a slash within a part is doubled, so that no two keys look alike."""
     parts = [pc.fill_null(page[name].cast(pa.string()), "") for name in feed.key]
     escaped = [pc.replace_substring(part, "/", "//") for part in parts]
     return pc.binary_join_element_wise(*escaped, "/").combine_chunks() if len(parts) > 1 else parts[0].combine_chunks()
 
-
+# %% ../../nbs/data/12_landing.ipynb #2010bb0a
 def row_versions(table: pa.Table) -> np.ndarray:
     """A 64-bit fingerprint of each row's content [rows], whatever its number and its neighbours."""
     content = table.drop_columns([name for name in ("source_row", "version", "dataset", "source") if name in table.column_names])
@@ -252,7 +252,7 @@ def _iso(values: pa.ChunkedArray) -> pd.Series:
     return texts.str.replace(r"^(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)(?:\.\d+)?)?$",
                              lambda m: "-".join(m.groups()[:3]) + ("T" + ":".join(m.groups()[3:]) if m[4] else ""), regex=True)
 
-
+# %% ../../nbs/data/12_landing.ipynb #74d81671
 def change_times(values: pa.ChunkedArray, place: str) -> pa.Array:
     """Change stamps of any type as timestamps in UTC; null where there is none, or where one cannot be read. SourceFault where none of them can be."""
     texts = _iso(values)
@@ -337,13 +337,13 @@ def _judged_page(writer: "Writer", dataset: Dataset, page: pa.Table, part: Part,
 # %% ../../nbs/data/12_landing.ipynb #be2ebbfa
 CANCELLED, DELETED = "cancelled in the source", "no longer in the source"
 
-
+# %% ../../nbs/data/12_landing.ipynb #f3681825
 def cancelled_rows(marks: pa.ChunkedArray) -> np.ndarray:
     """Rows [rows] that are cancelled: those whose mark is filled, and not 0, false or no."""
     texts = pc.utf8_lower(pc.utf8_trim_whitespace(marks.cast(pa.string())))
     return ~as_mask(pc.is_in(pc.fill_null(texts, ""), pa.array(["", "0", "0.0", "false", "no", "n", "none", "null", "nan"])))
 
-
+# %% ../../nbs/data/12_landing.ipynb #5ca87988
 def _with_fault(judged: pa.Table, rows: np.ndarray, column: str, reason: str) -> pa.Table:
     """The table with `reason` as the fault of some rows; the column at fault, where the table tells it, is `column`."""
     told = {"fault": reason, "fault_column": column}
@@ -363,7 +363,7 @@ def _check_key(records: pa.ChunkedArray, changed: pa.ChunkedArray, versions: np.
                           f"{frame.loc[same, 'record'].iloc[0]!r}", "columns that together tell every row from every other",
                           "add the missing column to key, for example the item's number to the order's")
 
-
+# %% ../../nbs/data/12_landing.ipynb #24cf39b3
 def _changed_back(writer: "Writer", dataset: Dataset, part: Part, judged: pa.Table, versions: np.ndarray, known: np.ndarray, visit: Visit) -> np.ndarray:
     """Of the `known` rows of a page those that are not the newest kept version of their record, though that has the same stamp."""
     if not len(known) or not part.feed.changed or part.table not in writer.tables():
@@ -423,7 +423,7 @@ def _land_feed(writer: "Writer", dataset: Dataset, part: Part, landed: Landed, p
     landed.read, landed.marks[part.place] = landed.read + 1, visit.end() or ""
     _warn_of_the_future(visit, part.place)
 
-
+# %% ../../nbs/data/12_landing.ipynb #b9d949fe
 def _asked(part: Part) -> list[str]:
     """The columns to ask a system for."""
     return list(dict.fromkeys([*part.headers, *([part.feed.cancelled] if part.feed.cancelled else [])]))
@@ -451,7 +451,7 @@ def _newest(writer: "Writer", dataset: Dataset, part: Part) -> pd.DataFrame:
         return pd.DataFrame(columns=names)
     return in_order(held.reindex(columns=names), ["record"]).drop_duplicates("record", keep="last")
 
-
+# %% ../../nbs/data/12_landing.ipynb #41826728
 def _sweep(writer: "Writer", dataset: Dataset, part: Part, landed: Landed, now: pd.Timestamp) -> None:
     """Mark the records of a feed that its system has no longer, and take the mark from those that it has again."""
     feed, there = part.feed.model_copy(update={"changed": None}), set()
@@ -508,7 +508,7 @@ def land(dataset: Dataset, writer: "Writer", progress: bool = False, now: dateti
     _withdraw_gone(writer, dataset, landed)
     return landed
 
-
+# %% ../../nbs/data/12_landing.ipynb #20626a81
 def _withdraw_gone(writer: "Writer", dataset: Dataset, landed: Landed) -> None:
     """Withdraw what came from files and feeds that are there no longer."""
     for table, number, place in landed.gone:
@@ -545,7 +545,7 @@ def _written(table: pa.Table, as_of: datetime.date) -> np.ndarray:
     """Rows [rows] that were written down before `as_of`, or that do not tell when."""
     return ~as_mask(pc.greater_equal(table["changed"], pa.scalar(as_of).cast(pa.timestamp("us"))))
 
-
+# %% ../../nbs/data/12_landing.ipynb #be41e26a
 def stockouts_known(dataset: Dataset, reader: "Store | Writer", as_of: datetime.date | None = None) -> pa.Table:
     """product, region and week of the weeks short of goods, as known on the morning of `as_of`; empty without stock."""
     if dataset.stock is None or RAW_STOCK not in reader.tables():

@@ -23,7 +23,7 @@ _SOQL = re.compile(r"^SELECT\s+(?P<fields>.+?)\s+FROM\s+(?P<object>\w+)(?:\s+WHE
 _TOKEN = re.compile(r"\s*(?:(?P<mark>[()]|<=|>=|!=|=|<|>)|'(?P<text>(?:[^'\\]|\\.)*)'|(?P<moment>\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d))"
                     r"|(?P<day>\d{4}-\d\d-\d\d)|(?P<number>-?\d+(?:\.\d+)?)|(?P<word>[A-Za-z_][\w.]*))")
 
-
+# %% ../../nbs/data/17_local_crm.ipynb #8af03cfc
 class Refusal(Exception):
     """An org's refusal: `code` and text."""
 
@@ -51,7 +51,7 @@ def parse_where(text: str, columns: list[str]) -> tuple[str, list[Any]]:
             parts.append(word)
     return " ".join(parts), values
 
-
+# %% ../../nbs/data/17_local_crm.ipynb #58fd300f
 def _field(name: str, columns: list[str]) -> str:
     """The field as the object spells it. Raises Refusal for an unknown one."""
     found = {column.casefold(): column for column in columns}.get(name.casefold())
@@ -95,7 +95,7 @@ class Org:
         query = f'SELECT {shown} FROM "{name}" WHERE {where} ORDER BY {order}' + (f" LIMIT {match['limit']}" if match["limit"] else "")
         return self.connection.cursor().execute(query, values).to_arrow_table().to_pylist()
 
-
+# %% ../../nbs/data/17_local_crm.ipynb #84a07352
 def _shown(name: str, kind: pa.DataType) -> str:
     """SQL for a value as Salesforce writes it."""
     if pa.types.is_timestamp(kind):
@@ -119,7 +119,7 @@ def crm_app(tables: Mapping[str, pa.Table], limit: int = 2000) -> Any:
     app.state.org = Org(dict(tables), limit)
     return app
 
-
+# %% ../../nbs/data/17_local_crm.ipynb #60a53c8c
 def _nested(row: dict, name: str) -> dict:
     """A record as REST gives it: relationship fields as objects within objects."""
     told: dict[str, Any] = {"attributes": {"type": name}}
@@ -137,7 +137,7 @@ def _refused(status: int, code: str, text: str) -> Any:
 
     return JSONResponse([{"message": text, "errorCode": code}], status)
 
-
+# %% ../../nbs/data/17_local_crm.ipynb #8c56fe25
 def _expire(request: Any) -> Org:
     """The org, without its tokens where their time has come."""
     org = request.app.state.org
@@ -146,14 +146,14 @@ def _expire(request: Any) -> Org:
         org.tokens.clear()
     return org
 
-
+# %% ../../nbs/data/17_local_crm.ipynb #7e301172
 def _stranger(request: Any) -> Any:
     """The refusal for a session that is not known, or None."""
     org = _expire(request)
     known = request.headers.get("authorization", "").removeprefix("Bearer ") in org.tokens
     return None if known else _refused(401, "INVALID_SESSION_ID", "Session expired or invalid")
 
-
+# %% ../../nbs/data/17_local_crm.ipynb #5897b746
 async def _token(request: Any) -> Any:
     """A token for the client's credentials, or a user's password."""
     from starlette.responses import JSONResponse
@@ -182,7 +182,7 @@ async def _query(request: Any) -> Any:
     name = _SOQL.match(" ".join(soql.split()))["object"]
     return _records_page(request, [_nested(row, name) for row in rows], 0)
 
-
+# %% ../../nbs/data/17_local_crm.ipynb #720f3e8b
 async def _more(request: Any) -> Any:
     """A further page."""
     if refusal := _stranger(request):
@@ -190,7 +190,7 @@ async def _more(request: Any) -> Any:
     token, _, start = request.path_params["cursor"].partition("-")
     return _records_page(request, request.app.state.org.cursors[token][0], int(start), token)
 
-
+# %% ../../nbs/data/17_local_crm.ipynb #803a70b6
 def _records_page(request: Any, rows: list[dict], start: int, token: str = "") -> Any:
     """A page of records, with the address of the next one."""
     from starlette.responses import JSONResponse
@@ -219,7 +219,7 @@ async def _job(request: Any) -> Any:
     request.app.state.org.jobs[job] = rows
     return JSONResponse({"id": job, "state": "UploadComplete", "operation": "query"})
 
-
+# %% ../../nbs/data/17_local_crm.ipynb #f4b8a2dd
 async def _job_state(request: Any) -> Any:
     """How a bulk query stands: it is always done."""
     from starlette.responses import JSONResponse
@@ -227,7 +227,7 @@ async def _job_state(request: Any) -> Any:
     return _stranger(request) or JSONResponse({"id": request.path_params["job"], "state": "JobComplete",
                                                "numberRecordsProcessed": len(request.app.state.org.jobs[request.path_params["job"]])})
 
-
+# %% ../../nbs/data/17_local_crm.ipynb #790faecf
 async def _job_results(request: Any) -> Any:
     """Results of a bulk query as CSV, a part at a time; the locator of the next part is a header."""
     from starlette.responses import Response

@@ -37,7 +37,7 @@ def _entity(name: str, table: pa.Table, keys: Sequence[str], ways: Sequence[str]
     leads = "".join(f'<NavigationProperty Name="{way}" Relationship="local.{name}_{way}" FromRole="from" ToRole="to"/>' for way in ways)
     return f'<EntityType Name="{name}Type"><Key>{references}</Key>{properties}{leads}</EntityType>'
 
-
+# %% ../../nbs/data/17_local_erp.ipynb #707fbd59
 def _association(name: str, way: str, target: str, many: bool) -> tuple[str, str]:
     """The EDMX of a way: the association and its set."""
     ends = "".join(f'<End Type="local.{one}Type" Multiplicity="{count}" Role="{role}"/>'
@@ -46,7 +46,7 @@ def _association(name: str, way: str, target: str, many: bool) -> tuple[str, str
     return (f'<Association Name="{name}_{way}">{ends}</Association>',
             f'<AssociationSet Name="{name}_{way}Set" Association="local.{name}_{way}">{sets}</AssociationSet>')
 
-
+# %% ../../nbs/data/17_local_erp.ipynb #2d1e19bf
 def metadata(tables: Mapping[str, pa.Table], keys: Mapping[str, Sequence[str]], links: Links | None = None) -> str:
     """The EDMX document of the service."""
     links = links or {}
@@ -59,7 +59,7 @@ def metadata(tables: Mapping[str, pa.Table], keys: Mapping[str, Sequence[str]], 
             f'<EntityContainer Name="container" m:IsDefaultEntityContainer="true">{sets}{"".join(one for _, one in ways)}</EntityContainer></Schema>'
             '</edmx:DataServices></edmx:Edmx>')
 
-
+# %% ../../nbs/data/17_local_erp.ipynb #a77927ae
 def leads_to_many(keys: Sequence[str], shared: Sequence[str]) -> bool:
     """Whether a way over the `shared` columns ends at several entities with these `keys`."""
     return not set(keys) <= set(shared)
@@ -71,7 +71,7 @@ _WORDS = {"eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<=", "
           "true": "TRUE", "false": "FALSE", "null": "NULL"}
 _LITERALS = {"moment": "CAST(? AS TIMESTAMP)", "zoned": "CAST(? AS TIMESTAMPTZ)", "text": "?", "number": "CAST(? AS DOUBLE)"}
 
-
+# %% ../../nbs/data/17_local_erp.ipynb #e017d289
 def parse_filter(text: str, columns: Sequence[str]) -> tuple[str, list[Any]]:
     """SQL and its parameters of an OData v2 `$filter`; ValueError where it cannot be read."""
     parts, values, place = [], [], 0
@@ -100,7 +100,7 @@ def _shown(name: str, kind: pa.DataType) -> str:
         return f"'/Date(' || epoch_ms(CAST({column} AS TIMESTAMP)) || '{'+0000' if edm == 'Edm.DateTimeOffset' else ''})/' AS {column}"
     return f"CAST({column} AS VARCHAR) AS {column}" if edm in ("Edm.Decimal", "Edm.Int64") else column
 
-
+# %% ../../nbs/data/17_local_erp.ipynb #3df8efdb
 def _ordering(text: str, columns: Sequence[str]) -> str:
     """ORDER BY of an `$orderby`; ValueError for an unknown property."""
     parts = []
@@ -198,7 +198,7 @@ def erp_app(tables: Mapping[str, pa.Table], keys: Mapping[str, Sequence[str]], l
     app.state.gateway = Gateway(dict(tables), keys, limit, links or {})
     return app
 
-
+# %% ../../nbs/data/17_local_erp.ipynb #f8a8f073
 async def _handle(request: Any) -> Any:
     """One request to the service."""
     from starlette.responses import Response
@@ -227,7 +227,7 @@ def _problem(status: int, text: str) -> Any:
 
     return JSONResponse({"error": {"code": str(status), "message": {"lang": "en", "value": text}}}, status)
 
-
+# %% ../../nbs/data/17_local_erp.ipynb #b3429e48
 def _page(request: Any, name: str, rows: list[dict], total: int, more: bool) -> Any:
     """A page of entities, with the address of the next one where more follow."""
     import orjson
@@ -248,7 +248,7 @@ def _with_token(gateway: Gateway) -> Any:
     gateway.tokens.add(token)
     return Response("", headers={"x-csrf-token": token})
 
-
+# %% ../../nbs/data/17_local_erp.ipynb #2173cc37
 async def _create(gateway: Gateway, name: str, request: Any) -> Any:
     """Create one entity: 201 with it, 403 without a token, 400 for unknown properties or a key that exists."""
     from starlette.responses import JSONResponse, Response

@@ -68,7 +68,7 @@ async def _ask(app: Any, scope: dict, receive: Any) -> tuple[int, list, bytes]:
     body = b"".join(part.get("body", b"") for part in parts if part["type"] == "http.response.body")
     return parts[0]["status"], [item for item in parts[0]["headers"] if item[0] != b"content-length"], body
 
-
+# %% ../../nbs/data/17_local_server.ipynb #326470e9
 async def _answer(moods: Moods, scope: dict, receive: Any) -> tuple[int, list, bytes]:
     """The answer to a data request, with the fault that is due."""
     if moods.strikes("slow"):

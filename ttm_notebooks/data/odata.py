@@ -39,7 +39,7 @@ def _authorisation(system: OData) -> dict[str, str]:
         return headers | {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
     return headers
 
-
+# %% ../../nbs/data/11_odata.ipynb #1ecba100
 def odata_http(system: OData) -> Http:
     """The HTTP client for a service."""
     return Http(system, lambda renew: _authorisation(system))
@@ -52,7 +52,7 @@ def _schema(document: bytes) -> Any:
 
     return MetadataBuilder(document).build()
 
-
+# %% ../../nbs/data/11_odata.ipynb #f7dffac4
 def _entity_type(http: Http, entity: str) -> "EntityType":
     """The type of an entity set. Raises SourceFault where the service has no such set, or does not describe itself."""
     from pyodata.exceptions import PyODataException
@@ -77,7 +77,7 @@ def entity_properties(http: Http, entity: str) -> "dict[str, StructTypeProperty]
         found |= {f"{way.name}/{item.name}": item for item in way.to_role.entity_type.proprties()}
     return found
 
-
+# %% ../../nbs/data/11_odata.ipynb #0330484f
 def check_properties(http: Http, entity: str, wanted: Sequence[str]) -> "dict[str, StructTypeProperty]":
     """The wanted properties. Raises SourceFault for the first that the entity set lacks: renamed, or never there."""
     found = entity_properties(http, entity)
@@ -91,7 +91,7 @@ def check_properties(http: Http, entity: str, wanted: Sequence[str]) -> "dict[st
 # %% ../../nbs/data/11_odata.ipynb #abb9a28a
 _MARKS = {"Edm.Int64": "L", "Edm.Decimal": "m", "Edm.Double": "d", "Edm.Single": "f"}
 
-
+# %% ../../nbs/data/11_odata.ipynb #a59b5b3e
 def literal(value: Any, kind: str) -> str:
     """A value in an OData v2 filter; `kind` is its EDM type. Times are ISO 8601; one without a zone counts as UTC where the type wants a zone."""
     if kind == "Edm.DateTime":
@@ -105,7 +105,7 @@ def literal(value: Any, kind: str) -> str:
         return f"{value}{_MARKS[kind]}"
     return ("guid" if kind == "Edm.Guid" else "") + "'" + str(value).replace("'", "''") + "'"
 
-
+# %% ../../nbs/data/11_odata.ipynb #33d1a880
 def after(keys: Sequence[tuple[str, str, Any]]) -> str:
     """The filter for rows that come after `keys` (name, EDM type, value), in their order."""
     (name, kind, value), *rest = keys
@@ -123,7 +123,7 @@ def begins(name: str, kind: str, since: str | None) -> str:
 # %% ../../nbs/data/11_odata.ipynb #50d4bc19
 _NUMBERS = ("Edm.Decimal", "Edm.Double", "Edm.Single", "Edm.Int64", "Edm.Int32", "Edm.Int16", "Edm.Byte", "Edm.SByte")
 
-
+# %% ../../nbs/data/11_odata.ipynb #94464f3e
 def _typed(values: pa.Array, kind: str) -> pa.Array:
     """Texts of an EDM type as Arrow: timestamps (UTC where the type has a zone), float64 or text; null where the service says null."""
     if kind in ("Edm.DateTime", "Edm.DateTimeOffset"):
@@ -131,7 +131,7 @@ def _typed(values: pa.Array, kind: str) -> pa.Array:
         return parts.cast(pa.int64()).cast(pa.timestamp("ms")).cast(pa.timestamp("us"))
     return values.cast(pa.float64()) if kind in _NUMBERS else values
 
-
+# %% ../../nbs/data/11_odata.ipynb #a31944ee
 def to_table(entities: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> pa.Table:
     """Entities as a table; `kinds` gives the EDM type of each column. Raises KeyError where an entity lacks one."""
     columns = {}
@@ -187,7 +187,7 @@ class _Asked:
         """The filter for what comes after a row."""
         return f"({after([(name, self.kinds[name], _key_value(row[name], self.kinds[name])) for name in self.order])})"
 
-
+# %% ../../nbs/data/11_odata.ipynb #97d75339
 def _read_pass(http: Http, feed: Feed, asked: _Asked, begin: Sequence[str], always: Sequence[str] = ()) -> Iterator[pa.Table]:
     """The pages of the rows from `begin` (filters of the first page) on that `always` lets through."""
     fixed, common = [*([f"({feed.where})"] if feed.where else []), *always], asked.parameters(http.system.page_size)
@@ -225,7 +225,7 @@ def _read_pages(system: OData, feed: Feed, columns: Sequence[str], since: str | 
         for page in _without_stamp(http, feed, _Asked(kinds, keys)):
             yield page.select(wanted)
 
-
+# %% ../../nbs/data/11_odata.ipynb #fb8d40f7
 def _check_ways(http: Http, feed: Feed, kinds: Mapping[str, str]) -> None:
     """Raise SourceFault for columns along two ways, and for a change stamp that is not the entity's own."""
     ways = list(dict.fromkeys(name.split("/")[0] for name in kinds if "/" in name))
@@ -233,7 +233,7 @@ def _check_ways(http: Http, feed: Feed, kinds: Mapping[str, str]) -> None:
         raise SourceFault(f"{http.name}: {feed.entity} is asked for columns along {' and '.join(ways)}, changed at {feed.changed}",
                           "one way, and a change stamp of the entity itself", "read the other entity set as a table of its own")
 
-
+# %% ../../nbs/data/11_odata.ipynb #fd2ea164
 def _without_stamp(http: Http, feed: Feed, asked: _Asked) -> Iterator[pa.Table]:
     """The pages of the rows that tell no time of change; a warning where the service cannot be asked for them."""
     try:
@@ -257,7 +257,7 @@ def _page(rows: list[dict], kinds: Mapping[str, str], http: Http, feed: Feed) ->
         raise SourceFault(f"{http.name}: {feed.entity} gives values of another type than its $metadata says: {str(problem)[:100]}",
                           f"the types {dict(kinds)}", "its description and its data have parted: tell the people who run it") from None
 
-
+# %% ../../nbs/data/11_odata.ipynb #09820b59
 def _key_value(value: Any, kind: str) -> Any:
     """A value of the last row as a filter needs it: times without their wrapping."""
     if kind not in ("Edm.DateTime", "Edm.DateTimeOffset"):

@@ -37,13 +37,13 @@ def _rows(connection: "Connection", query: str, values: Sequence[Any] = ()) -> p
         cursor.execute(query, parameters=tuple(values) or None)
         return plain_table(cursor.fetch_arrow_table())
 
-
+# %% ../../nbs/data/12_postgres.ipynb #26065a29
 def _tables(connection: "Connection", schema: str) -> list[str]:
     """Names of the tables of a schema, sorted."""
     query = "SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = $1 ORDER BY 1"
     return _rows(connection, query, [schema])["name"].to_pylist()
 
-
+# %% ../../nbs/data/12_postgres.ipynb #e4fb8f2a
 def _read(store: "PostgresStore", connection: "Connection", table: str, where: Where, columns: Sequence[str] | None) -> pa.Table:
     """Rows of a table."""
     if table not in (known := _tables(connection, store.schema)):

@@ -33,7 +33,7 @@ def _inside(content: Any, path: str | None) -> Any:
         content = content.get(part) if isinstance(content, Mapping) else None
     return content
 
-
+# %% ../../nbs/data/11_rest.ipynb #8954b046
 def json_of(answer: "requests.Response") -> Any:
     """The JSON of an answer. Raises SourceFault where it is something else, such as a page to log in."""
     try:
@@ -42,7 +42,7 @@ def json_of(answer: "requests.Response") -> Any:
         raise SourceFault(f"{answer.url.split('?')[0]} answered with something that is not JSON: {answer.text[:100]!r}", "JSON",
                           "correct url; for CSV write answer: csv") from None
 
-
+# %% ../../nbs/data/11_rest.ipynb #8e7d534a
 def _csv_rows(answer: "requests.Response") -> list[dict]:
     """The rows of a CSV: in the encoding that the answer names, else UTF-8. Raises SourceFault for a row that falls apart."""
     named, what = "charset" in answer.headers.get("Content-Type", ""), answer.url.split("?")[0]
@@ -70,7 +70,7 @@ def _rows(system: Rest, answer: "requests.Response") -> list[dict]:
                           "correct rows in dataset.yaml")
     return found
 
-
+# %% ../../nbs/data/11_rest.ipynb #c332830c
 def flat(record: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
     """The wanted fields of a record, dots leading into objects (null where an object is null); an absent field is left out."""
     told = {}
@@ -91,12 +91,12 @@ def _following(system: Rest, answer: "requests.Response") -> str | None:
     found = _inside(json_of(answer), system.following) if system.following and system.answer == "json" else answer.links.get("next", {}).get("url")
     return at_home(system.url, str(found), answer.url) if found else None
 
-
+# %% ../../nbs/data/11_rest.ipynb #64f8b2f4
 def _text(value: Any) -> str | None:
     """A JSON value as text; what is no plain value stays JSON."""
     return None if value is None else json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list, bool)) else str(value)
 
-
+# %% ../../nbs/data/11_rest.ipynb #330e040b
 def to_page(rows: Sequence[Mapping[str, Any]], wanted: Sequence[str], what: str) -> pa.Table:
     """Rows as a table of texts; absent values are null. Raises SourceFault where no row has a column."""
     known = dict.fromkeys(name for row in rows for name in row)
@@ -115,7 +115,7 @@ def _authorisation(system: Rest) -> dict[str, str]:
         return {"Authorization": "Basic " + base64.b64encode(f"{system.user}:{reveal(system.password)}".encode()).decode()}
     return {}
 
-
+# %% ../../nbs/data/11_rest.ipynb #43b6652f
 def _linked(system: Rest, ask: Callable[[str, bool], "requests.Response"], first: str) -> Iterator["requests.Response"]:
     """The answers along the links, each once. Raises SourceFault where they lead back, or a page stays the one before."""
     address, visited, before, stuck = first, {first}, None, 0
@@ -168,14 +168,14 @@ def rest_pages(system: Rest, feed: Feed, columns: Sequence[str], since: str | No
 _WINDOW = timedelta(days=3650)
 SGS_COLUMNS = ("series", "date", "value")
 
-
+# %% ../../nbs/data/11_rest.ipynb #1ca81265
 def _windows(begin: date, end: date) -> Iterator[tuple[date, date]]:
     """Windows of at most ten years that cover `begin` to `end`."""
     while begin <= end:
         yield begin, min(begin + _WINDOW, end)
         begin += _WINDOW + timedelta(days=1)
 
-
+# %% ../../nbs/data/11_rest.ipynb #29319cb3
 def _sgs_window(http: Http, series: str, begin: date, end: date) -> pa.Table | None:
     """One window of a series; None where the bank has nothing, SourceFault where it does not answer the question."""
     asked, trouble = {"formato": "json", "dataInicial": f"{begin:%d/%m/%Y}", "dataFinal": f"{end:%d/%m/%Y}"}, None
@@ -206,7 +206,7 @@ def _sgs_table(series: str, rows: Sequence[Mapping[str, str]]) -> pa.Table:
                           "its format has changed: report this") from None
     return pa.table({"series": pa.array([series] * len(days), pa.string()), "date": pa.array(days, pa.string()), "value": pa.array(values, pa.float64())})
 
-
+# %% ../../nbs/data/11_rest.ipynb #2f49e1f2
 def _read_sgs(system: Sgs, feed: Feed, columns: Sequence[str], since: str | None, today: date) -> Iterator[pa.Table]:
     """The pages of `sgs_pages`."""
     http, begin, found = Http(system), date.fromisoformat(since[:10]) if since else date(2000, 1, 1), False

@@ -66,7 +66,7 @@ def salesforce_client(system: Salesforce) -> "simple_salesforce.Salesforce":
 # %% ../../nbs/data/11_salesforce.ipynb #67c77b95
 _STAMPS = ("SystemModstamp", "LastModifiedDate", "CreatedDate")  # an org sets these in every record; another stamp may be empty
 
-
+# %% ../../nbs/data/11_salesforce.ipynb #e1e83524
 def _name(text: str) -> str:
     """A field or object name. Raises SourceFault for anything else."""
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", text, re.ASCII):
@@ -74,7 +74,7 @@ def _name(text: str) -> str:
                           "correct it in dataset.yaml")
     return text
 
-
+# %% ../../nbs/data/11_salesforce.ipynb #221dae0f
 def soql(feed: Feed, columns: Sequence[str], since: str | None, count: bool = False) -> str:
     """The SOQL query for the rows of `feed` that changed at `since` or later; with `count` only their number."""
     conditions = [f"({feed.where})"] if feed.where else []
@@ -93,7 +93,7 @@ def _includes_deleted(feed: Feed) -> bool:
     """Whether records in the bin are asked for."""
     return (feed.cancelled or "").casefold() == "isdeleted"
 
-
+# %% ../../nbs/data/11_salesforce.ipynb #7f420b66
 def _rest_pages(client: "simple_salesforce.Salesforce", feed: Feed, query: str, attempts: int) -> Iterator[list[dict]]:
     """Records of each page, each page once. Raises SourceFault where the pages end before the count that came with them."""
     further, locator, seen, stuck = partial(client.query_more, include_deleted=_includes_deleted(feed)), None, 0, 0
@@ -112,7 +112,7 @@ def _rest_pages(client: "simple_salesforce.Salesforce", feed: Feed, query: str, 
                               "run it again; what has landed is kept")
     raise SourceFault(f"{feed.entity}: the org gives the same page {stuck} times", "pages that go on", "try later")
 
-
+# %% ../../nbs/data/11_salesforce.ipynb #3f3200a2
 def _bulk_pages(client: "simple_salesforce.Salesforce", feed: Feed, query: str, size: int) -> Iterator[list[dict]]:
     """Rows of each piece of a bulk query. Raises SourceFault where the org gives it up."""
     from simple_salesforce.exceptions import SalesforceError

@@ -40,14 +40,14 @@ def sql_engine(system: Sql) -> "sqlalchemy.Engine":
         raise SourceFault(f"what lies behind {system.address} is no address of a database", "dialect+driver://user:password@host/database",
                           "write it as the notebook on databases (11_sql) shows; special characters of a password as %40 and the like") from None
 
-
+# %% ../../nbs/data/11_sql.ipynb #2d7b1d22
 def _times_as_texts(inspector: Any, table: Any, column: dict) -> None:
     """SQLite keeps times as texts, however they were written; compared in SQLAlchemy's own way of writing, one with fewer decimals is another moment."""
     from sqlalchemy import types
 
     column["type"] = types.String() if isinstance(column["type"], (types.DateTime, types.Date, types.Time)) else column["type"]
 
-
+# %% ../../nbs/data/11_sql.ipynb #5062d873
 def reflected(engine: "sqlalchemy.Engine", entity: str) -> "sqlalchemy.Table":
     """The description of a table or view, as the database gives it. Raises SourceFault where there is none of that name."""
     from sqlalchemy import MetaData, Table, inspect
@@ -84,7 +84,7 @@ def _after(columns: "Sequence[sqlalchemy.Label]", values: Sequence[Any]) -> Any:
     greater = column.element > value
     return or_(greater, and_(column.element == value, _after(others, rest))) if others else greater
 
-
+# %% ../../nbs/data/11_sql.ipynb #cd0d6312
 def _numeral(moment: datetime, greatest: Any) -> int:
     """A moment as a number in the manner of the greatest stamp: YYYYMMDD or YYYYMMDDhhmmss. Raises SourceFault for another manner."""
     told = str(int(greatest)) if greatest is not None else "0" * 8
@@ -92,7 +92,7 @@ def _numeral(moment: datetime, greatest: Any) -> int:
         raise SourceFault(f"change stamps like {greatest}", "times, or numbers like 20250602 or 20250602143000", "name another column under changed")
     return int(moment.strftime("%Y%m%d%H%M%S")[:len(told)])
 
-
+# %% ../../nbs/data/11_sql.ipynb #5635e263
 def _bound(value: str, column: "sqlalchemy.Label", greatest: Any = None) -> Any:
     """A moment (ISO 8601, UTC) as the change stamp's column compares it; `greatest` is its greatest value, where it holds numbers."""
     from sqlalchemy import types
@@ -112,7 +112,7 @@ def _query(table: "sqlalchemy.Table", chosen: Sequence, order: Sequence, where: 
     query = select(*chosen).select_from(table).where(*where).order_by(*[column.element for column in order]).limit(size)
     return query.where(_after(order, last)) if last is not None else query
 
-
+# %% ../../nbs/data/11_sql.ipynb #637fe4ac
 def _untold(stamp: "sqlalchemy.Column") -> Any:
     """The condition for rows that do not tell when they were changed: null, or SAP's initial values; None where the column is always filled."""
     from sqlalchemy import or_, types
@@ -120,7 +120,7 @@ def _untold(stamp: "sqlalchemy.Column") -> Any:
     initial = [0] if isinstance(stamp.type, (types.Numeric, types.Integer)) else list(NO_STAMP) if isinstance(stamp.type, types.String) else []
     return or_(stamp.is_(None), stamp.in_(initial)) if initial else stamp.is_(None) if stamp.nullable else None
 
-
+# %% ../../nbs/data/11_sql.ipynb #a8241b2e
 def _passes(fetch: Callable, table: "sqlalchemy.Table", by: Sequence, feed: Feed, since: str | None) -> list[tuple[Sequence, list]]:
     """(order, conditions) of each reading: the rows that tell when they were changed, and, where some may not, those."""
     from sqlalchemy import Integer, Numeric, func, not_, select, text
@@ -145,7 +145,7 @@ def _arrow_kind(column: "sqlalchemy.Label") -> pa.DataType | None:
              (types.Date, pa.date32()), (types.LargeBinary, pa.binary()), (types.String, pa.string()))
     return next((arrow for generic, arrow in known if isinstance(kind, generic)), None)
 
-
+# %% ../../nbs/data/11_sql.ipynb #27b33045
 def _column(values: Sequence[Any], kind: pa.DataType | None, is_key: bool) -> pa.Array:
     """A column's values as Arrow: whole numbers of a key as texts; texts where the values are not what the column's type says."""
     values = [value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) and value.tzinfo else value for value in values]
@@ -172,7 +172,7 @@ def _patient(system: Sql, action: Callable[[], Any]) -> Any:
             time.sleep(wait_before(attempt + 1, system.wait))
     raise SourceFault(f"the database failed {system.attempts} times: {reason}", "rows", "check that it runs and may be read")
 
-
+# %% ../../nbs/data/11_sql.ipynb #f09a53ae
 def _fetch(engine: "sqlalchemy.Engine", query: Any) -> list[dict]:
     """The rows of one page."""
     with engine.connect() as connection:
@@ -206,7 +206,7 @@ def _read_pages(system: Sql, feed: Feed, columns: Sequence[str], since: str | No
     finally:
         engine.dispose()
 
-
+# %% ../../nbs/data/11_sql.ipynb #49945529
 def _last_keys(rows: Sequence[dict], keys: Sequence, feed: Feed) -> list[Any]:
     """Where the next page begins. Raises SourceFault for a row without its key: nothing could come after it."""
     for row in rows:

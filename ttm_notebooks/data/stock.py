@@ -27,7 +27,7 @@ STOCK_SCHEMA = pa.schema([("source_file", pa.string()), ("source_row", pa.int64(
                           ("region", pa.string()), ("days_out", pa.float64()), ("closing", pa.float64()), ("changed", pa.timestamp("us")),
                           ("fault", pa.string())])
 
-
+# %% ../../nbs/data/16_stock.ipynb #3c1583e6
 def judge_stock(block: Block, dataset: Dataset, name: str) -> pa.Table:
     """Stock rows of a block as `STOCK_SCHEMA`; `fault` says why a row cannot be read."""
     stock = dataset.stock
@@ -51,7 +51,7 @@ def known_stock(table: pa.Table, as_of: datetime.date) -> pa.Table:
     frame = frame.sort_values(["changed", "source_row"], na_position="first", kind="stable")
     return pa.Table.from_pandas(frame.drop_duplicates(["date", "product", "region"], keep="last"), preserve_index=False)
 
-
+# %% ../../nbs/data/16_stock.ipynb #a8a519b4
 def short_weeks(table: pa.Table, dataset: Dataset) -> pa.Table:
     """product, region and week (Monday, date32) of the weeks that were short of goods; `table` as from `known_stock`."""
     stock, frame = dataset.stock, table.select(["product", "region", "date", "days_out", "closing"]).to_pandas()

@@ -27,7 +27,7 @@ from ..core.keys import DataKey, attach_encrypted, data_key, private_database
 Where = Mapping[str, Any] | None
 PATIENCE = 60.0  # seconds that a second writer waits
 
-
+# %% ../../nbs/data/12_store.ipynb #0840e2b0
 class Store:
     """Tables by name. `location` may be shown: it holds no password."""
 
@@ -86,7 +86,7 @@ def quoted(name: str) -> str:
     """An SQL identifier for any name."""
     return '"' + name.replace('"', '""') + '"'
 
-
+# %% ../../nbs/data/12_store.ipynb #7b3e2d5c
 def condition(where: Where, mark: str = "?", before: int = 0) -> tuple[str, list[Any]]:
     """A WHERE clause (maybe empty) and its parameters; `mark` is `?`, or `$` for numbered ones that follow `before` others."""
     parts, values = [], []
@@ -105,7 +105,7 @@ SQL_TYPES = {pa.string(): ("VARCHAR", "text"), pa.int64(): ("BIGINT", "bigint"),
              pa.bool_(): ("BOOLEAN", "boolean"), pa.date32(): ("DATE", "date"), pa.timestamp("us"): ("TIMESTAMP", "timestamp"),
              pa.binary(): ("BLOB", "bytea")}  # Arrow -> DuckDB, PostgreSQL
 
-
+# %% ../../nbs/data/12_store.ipynb #3551c1c6
 def check_types(table: str, kept: pa.Schema, rows: pa.Schema) -> list[pa.Field]:
     """The columns of `rows` that `kept` lacks; DatasetError where a column exists with another type."""
     for item in rows:
@@ -114,7 +114,7 @@ def check_types(table: str, kept: pa.Schema, rows: pa.Schema) -> list[pa.Field]:
                                "correct the source, or give the column another name")
     return [item for item in rows if item.name not in kept.names]
 
-
+# %% ../../nbs/data/12_store.ipynb #be9440f3
 def unknown_table(table: str, known: Iterable[str], location: str) -> DatasetError:
     """The error for a table that is not there."""
     return DatasetError(f"{location} holds no table {table!r}", f"one of: {', '.join(known) or 'none yet'}", "run `ttm ingest DATASET` first")
@@ -124,7 +124,7 @@ def _arrow(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
     """A result as Arrow with plain types."""
     return cursor.to_arrow_table()
 
-
+# %% ../../nbs/data/12_store.ipynb #aa24bb85
 def _read(connection: duckdb.DuckDBPyConnection, table: str, where: Where, columns: Sequence[str] | None, location: str) -> pa.Table:
     """Rows of a table of the attached database `house`."""
     if table not in (known := _tables(connection)):
@@ -133,7 +133,7 @@ def _read(connection: duckdb.DuckDBPyConnection, table: str, where: Where, colum
     names = "*" if columns is None else ", ".join(map(quoted, columns))
     return _arrow(connection.execute(f"SELECT {names} FROM house.{quoted(table)}{clause}", values))
 
-
+# %% ../../nbs/data/12_store.ipynb #809cfed2
 def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Tables of the attached database `house`, without our own."""
     rows = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'house' ORDER BY table_name").fetchall()
@@ -200,7 +200,7 @@ def _generation(path: Path, key: DataKey | None, read_only: bool = False) -> int
         found = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'house' AND table_name = '_generation'").fetchone()
         return connection.execute("SELECT max(number) FROM house._generation").fetchone()[0] if found[0] else 0
 
-
+# %% ../../nbs/data/12_store.ipynb #8d4c64af
 def _copy(source: Path, target: Path) -> None:
     """Copy a file and put it in the place of `target` in one step, on the disk before it is seen."""
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
@@ -313,7 +313,7 @@ def rotate_store(path: str | Path, old: DataKey | None, new: DataKey | None) -> 
                 changed = True
     return changed
 
-
+# %% ../../nbs/data/12_store.ipynb #3fdfc22c
 def _encrypt_anew(place: Path, old: DataKey | None, new: DataKey | None) -> None:
     """Replace a DuckDB file, its log included, by one with another key, in one step."""
     with private_database(old) as connection:
@@ -331,7 +331,7 @@ def _encrypt_anew(place: Path, old: DataKey | None, new: DataKey | None) -> None
         os.fsync(stream.fileno())
     os.replace(fresh, place)
 
-
+# %% ../../nbs/data/12_store.ipynb #1276c56f
 def _opens(path: Path, key: DataKey | None) -> bool:
     """Whether a file opens with a key."""
     try:
@@ -345,7 +345,7 @@ def _opens(path: Path, key: DataKey | None) -> bool:
 _SPELLINGS = {pa.large_string(): pa.string(), pa.string_view(): pa.string(), pa.large_binary(): pa.binary(), pa.null(): pa.string(),
               pa.int32(): pa.int64(), pa.int16(): pa.int64(), pa.int8(): pa.int64(), pa.float32(): pa.float64()}
 
-
+# %% ../../nbs/data/12_store.ipynb #259ec5ba
 def plain_table(rows: pa.Table) -> pa.Table:
     """`rows` with the types that both databases give back: string, int64, float64, bool, date32, timestamp[us], binary."""
     def simple(kind: pa.DataType) -> pa.DataType:

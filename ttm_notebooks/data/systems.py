@@ -29,7 +29,7 @@ Text = Annotated[str, Field(min_length=1)]
 # %% ../../nbs/data/10_systems.ipynb #f4475bc6
 SECRET_SCHEMES = ("env", "file", "keyring")
 
-
+# %% ../../nbs/data/10_systems.ipynb #1e6e704c
 def _as_reference(text: str) -> str:
     """Refuse anything that is not `env:NAME`, `file:PATH` or `keyring:SERVICE/NAME`; never repeats what was found."""
     scheme, _, rest = text.partition(":")
@@ -65,7 +65,7 @@ def reveal(reference: str) -> str:
 # %% ../../nbs/data/10_systems.ipynb #8c3260ff
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 
-
+# %% ../../nbs/data/10_systems.ipynb #39226611
 def _safe_address(url: str) -> str:
     """https, or http on this machine; no user or password inside."""
     parts = urlsplit(url)
@@ -77,7 +77,7 @@ def _safe_address(url: str) -> str:
         raise ValueError("user and password do not belong into an address: give user, and password by reference")
     return url
 
-
+# %% ../../nbs/data/10_systems.ipynb #91aad80e
 def _proxy_address(url: str) -> str:
     """A proxy such as http://proxy.example.com:8080, without user and password; what goes through it to an https address stays encrypted."""
     parts = urlsplit(url)
@@ -106,7 +106,7 @@ class System(Part):
             raise ValueError(problem)
         return self
 
-
+# %% ../../nbs/data/10_systems.ipynb #5bba60ad
 def _access_problem(system: System) -> str | None:
     """Half a credential is none, and would only be noticed as a refusal at night: why the access is not whole, or None."""
     user, password, token = (getattr(system, name, None) for name in ("user", "password", "token"))
@@ -129,7 +129,7 @@ class OData(System):
     token: Secret | None = None
     client: Text | None = None
 
-
+# %% ../../nbs/data/10_systems.ipynb #af2147b1
 class Sql(System):
     """A database by its SQLAlchemy address, which holds a password and is therefore a secret itself; or a local SQLite file."""
 
@@ -171,7 +171,7 @@ class Rest(System):
     page: Text | None = None
     since: Text | None = None
 
-
+# %% ../../nbs/data/10_systems.ipynb #12236594
 class Sgs(System):
     """Banco Central do Brasil, time series by number (SGS); open to everybody."""
 
@@ -181,7 +181,7 @@ class Sgs(System):
 # %% ../../nbs/data/10_systems.ipynb #f453f712
 KINDS: dict[str, type[System]] = {"odata": OData, "sql": Sql, "salesforce": Salesforce, "rest": Rest, "sgs": Sgs}
 
-
+# %% ../../nbs/data/10_systems.ipynb #d6b5bd17
 def _kind_of(value: Any) -> str:
     """Which kind is meant, even where `kind` is misspelt or missing: the nearest, else the one that knows most of the keys."""
     if isinstance(value, System):
@@ -199,7 +199,7 @@ def _as_tuple(value: Any) -> Any:
     """One item stands for a list of one; lists become tuples because a description never changes."""
     return tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
-
+# %% ../../nbs/data/10_systems.ipynb #1026d0a3
 class Feed(Part):
     """Which table of which system: `changed` names its change stamp (None: read whole each time), `key` what identifies a row.
 

@@ -35,12 +35,12 @@ _ORDER = {"weekly": ("produto_cat", "uf_cat", "timestamp"), "plans": ("produto_c
           "stockouts": ("produto_cat", "uf_cat", "timestamp"), "products": ("produto_cat",), "regions": ("uf_cat",),
           "rejected": tuple(REJECTED_SCHEMA.names)}
 
-
+# %% ../../nbs/data/12_warehouse.ipynb #9f61a2b8
 def _sorted(name: str, table: pa.Table) -> pa.Table:
     """A snapshot's table in its one order."""
     return table.sort_by([(column, "ascending") for column in _ORDER[name]])
 
-
+# %% ../../nbs/data/12_warehouse.ipynb #b14e837f
 def _content_hash(table: pa.Table) -> str:
     """SHA-256 of the table as Parquet, without library-specific metadata."""
     target = BytesIO()
@@ -104,7 +104,7 @@ def verify_snapshot(snapshot: Snapshot) -> Snapshot:
 # %% ../../nbs/data/12_warehouse.ipynb #55c44da7
 _KEY_COLUMNS = ("product", "region", "date", "covered_until")
 
-
+# %% ../../nbs/data/12_warehouse.ipynb #d3bdeb19
 def _check_keys(rows: pa.Table, what: str) -> None:
     """Raise `DatasetError` for rows without product, region or day."""
     for name in _KEY_COLUMNS:
@@ -112,14 +112,14 @@ def _check_keys(rows: pa.Table, what: str) -> None:
             raise DatasetError(f"{rows[name].null_count} {what} have no {name}", "every row with its product, region and day",
                                "pass rows through judge_rows before publishing them")
 
-
+# %% ../../nbs/data/12_warehouse.ipynb #366f13d6
 def _check_rows(rows: pa.Table) -> None:
     """Raise `DatasetError` for no rows at all, and for rows without product, region or day."""
     if rows.num_rows == 0:
         raise DatasetError("no row was accepted", "at least one valid row", "read the reasons in the quarantine table")
     _check_keys(rows, "accepted row(s)")
 
-
+# %% ../../nbs/data/12_warehouse.ipynb #a22936c8
 def _check_plans(plans: pa.Table, covariates: Iterable[str], as_of: date) -> None:
     """Raise `DatasetError` for plans that lack a column or a key, or that speak of days before `as_of`."""
     if absent := [name for name in (*_KEY_COLUMNS, *covariates) if name not in plans.column_names]:
@@ -167,7 +167,7 @@ def _meta(build: WeeklyBuild, plans: pa.Table, dataset: Dataset, as_of: date, co
 _FORECAST_KEY = ["level", "produto_cat", "uf_cat", "channel", "timestamp"]
 _FORECAST_COLUMNS = [*_FORECAST_KEY, "mean", *QUANTILE_COLUMNS]
 
-
+# %% ../../nbs/data/12_warehouse.ipynb #0a1d2376
 class Warehouse:
     """Immutable snapshots and every forecast ever made from them, in a DuckDB file or at a postgresql:// address."""
 
@@ -216,7 +216,7 @@ def _found(reader: Store | Writer, table: str, where: Mapping[str, object] | Non
     """The rows of a small table, none where it does not exist yet."""
     return reader.read(table, where=where).to_pylist() if table in reader.tables() else []
 
-
+# %% ../../nbs/data/12_warehouse.ipynb #efe8e1d4
 def _read_codes(reader: Store | Writer) -> dict[str, dict[str, int]]:
     """The codes in use: {"products": {label: code}, "regions": {label: code}}."""
     codes: dict[str, dict[str, int]] = {"products": {}, "regions": {}}
@@ -246,7 +246,7 @@ class _Material(NamedTuple):
     plans: pa.Table | None
     stockouts: pa.Table | None
 
-
+# %% ../../nbs/data/12_warehouse.ipynb #234250c6
 def _coded_weeks(weeks: pa.Table | None, build: WeeklyBuild, codes: dict[str, dict[str, int]]) -> pa.Table:
     """Weeks (product, region, week) of series in the weekly table, as timestamp, produto_cat, uf_cat."""
     pairs = set(zip(build.coverage["produto_cat"].to_pylist(), build.coverage["uf_cat"].to_pylist()))
@@ -257,7 +257,7 @@ def _coded_weeks(weeks: pa.Table | None, build: WeeklyBuild, codes: dict[str, di
     return pa.table({"timestamp": pa.array(days, pa.date32()).cast(pa.timestamp("us")), "produto_cat": pa.array(products, pa.int64()),
                      "uf_cat": pa.array(regions, pa.int64())})
 
-
+# %% ../../nbs/data/12_warehouse.ipynb #e6e35f7f
 def _tables(material: _Material, build: WeeklyBuild, dataset: Dataset, as_of: date, codes: dict[str, dict[str, int]]) -> dict[str, pa.Table]:
     """All tables of a snapshot by name, sorted."""
     aggregates = {name: item.aggregate for name, item in dataset.covariates.items()}
@@ -293,7 +293,7 @@ def _write_snapshot(writer: Writer, tables: Mapping[str, pa.Table], identity: st
                                          "as_of": pa.array([date.fromisoformat(meta["as_of"])], pa.date32()),
                                          "meta": [json.dumps(meta, ensure_ascii=False)]}))
 
-
+# %% ../../nbs/data/12_warehouse.ipynb #ca254ce3
 def _point_at(writer: Writer, dataset: str, identity: str) -> None:
     """Make a snapshot its data set's current one."""
     if _found(writer, "current", {"dataset": dataset}) != [{"dataset": dataset, "snapshot_id": identity}]:
@@ -330,7 +330,7 @@ def _check_forecasts(frame: pd.DataFrame, run_id: str) -> None:
         raise DatasetError(f"{len(repeated)} forecast(s) appear twice, first {repeated.iloc[0][_FORECAST_KEY].to_dict()}",
                            "one row per level, series, channel and week", "append each level once")
 
-
+# %% ../../nbs/data/12_warehouse.ipynb #3ac2e1fd
 def _forecast_table(frame: pd.DataFrame, as_of: date, run_id: str) -> pa.Table:
     """The forecast frame as Arrow with as_of and run_id, sorted by its key."""
     _check_forecasts(frame, run_id)
@@ -346,7 +346,7 @@ def _vintage(reader: Store | Writer, as_of: date, run_id: str) -> pa.Table | Non
     kept = reader.read("forecasts", where={"as_of": as_of, "run_id": run_id}) if "forecasts" in reader.tables() else None
     return kept if kept is not None and kept.num_rows else None
 
-
+# %% ../../nbs/data/12_warehouse.ipynb #1fefabe0
 def _append_forecasts(writer: Writer, store: Store, table: pa.Table, as_of: date, run_id: str) -> None:
     """Keep one run's table, once, and let readers see it; DatasetError where the run has other numbers already."""
     kept = _vintage(writer, as_of, run_id)

@@ -55,7 +55,7 @@ class RowForecast(NamedTuple):
 # %% ../../nbs/forecast/34_rows.ipynb #57302b76
 BLOCK, BLOCK_ON_GPU = 16, 32
 
-
+# %% ../../nbs/forecast/34_rows.ipynb #07177b1a
 @dataclass(frozen=True, eq=False)
 class Blocks:
     """A network (`ArrayModel`) whose rows get the same digits whatever is asked beside them: it works on `rows` at a time, recorded where it can be."""
@@ -124,7 +124,7 @@ def _turnover(values: np.ndarray, observed: np.ndarray, channels: Sequence[str])
     money = channels.index("faturamento") if "faturamento" in channels else 0
     return np.where(observed, values, 0.0)[:, -YEAR:, money].sum(axis=1)
 
-
+# %% ../../nbs/forecast/34_rows.ipynb #7a12314c
 def class_of(company: Company, row: Row) -> str:
     """The ABC class that the series has among all others with the sales of `row`."""
     own = _turnover(row.values[None], row.observed[None], company.panel.channels)[0]
@@ -139,7 +139,7 @@ def reads_plans(candidate: Candidate) -> bool:
         return any(map(reads_plans, candidate.parts))
     return isinstance(candidate, WithPlans)
 
-
+# %% ../../nbs/forecast/34_rows.ipynb #412831ae
 def plans_read(candidate: Candidate) -> tuple[str, ...]:
     """The planned covariates that a candidate reads, sorted."""
     if isinstance(candidate, Blend):
@@ -153,7 +153,7 @@ def _priced_weeks(row: Row, channels: Sequence[str]) -> int:
         return LEAST_PRICES
     return int((row.observed[-PRICE_WEEKS:] & (row.values[-PRICE_WEEKS:] > 0)).all(axis=1).sum())
 
-
+# %% ../../nbs/forecast/34_rows.ipynb #cdad7de9
 def stands_alone(forecaster: Forecaster, row: Row) -> bool:
     """Whether nothing that `row` needs lies in other series."""
     if reads_plans(forecaster.candidate) or not row.observed.any(axis=0).all():

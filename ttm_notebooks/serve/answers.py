@@ -42,7 +42,7 @@ class Cut(NamedTuple):
 MIDDLE = len(QUANTILE_LEVELS) // 2
 _SCORES = [NormalDist().inv_cdf(level) for level in QUANTILE_LEVELS]
 
-
+# %% ../../nbs/serve/48_answers.ipynb #36d355ac
 def cut_for(level: float) -> Cut:
     """The cut for a central interval. Raises UsageError for a level that no forecast quantiles enclose."""
     tail = (1 - level) / 2
@@ -120,7 +120,7 @@ def row_with_plans(served: Served, series: Series) -> Row:
     usable = company.panel.observed[place] & ~company.panel.censored[place]
     return Row(series.produto_id, series.regiao_id, company.panel.weeks, company.panel.values[place], usable, _plans(series))
 
-
+# %% ../../nbs/serve/48_answers.ipynb #1c1ca49e
 def _unknown(series: Series) -> Unanswerable:
     return Unanswerable("unknown_series", 404, f"there is no series of product {series.produto_id} in region {series.regiao_id}", "a series of the data set",
                         "or send its history, and it is forecast from that", "/produto_id")
@@ -157,7 +157,7 @@ def _cutout(served: Served, series: Series, quantiles: np.ndarray, mean: np.ndar
     lower, upper = bounds_of(quantiles[:, :horizon], cut)
     return Answer(served, (series.produto_id, series.regiao_id), weeks[:horizon], mean[:horizon], lower, upper, cut, flags, origin, str(weeks[0] - 7))
 
-
+# %% ../../nbs/serve/48_answers.ipynb #1edb8671
 def stored_answer(served: Served, series: Series, horizon: int, cut: Cut) -> Answer:
     """The published forecast of a series. Raises Unanswerable (404) where there is none."""
     place = served.places.get((series.produto_id, series.regiao_id))
@@ -188,7 +188,7 @@ def _metadata(answer: Answer) -> dict[str, Any]:
             "quality_flags": answer.flags, "past_error": {name: one.model_dump() for name, one in served.past.get(answer.key, {}).items()},
             "origin": {"kind": answer.origin, "last_week": answer.last_week, "snapshot": served.snapshot}}
 
-
+# %% ../../nbs/serve/48_answers.ipynb #f9dd878a
 def answer_dict(answer: Answer) -> dict[str, Any]:
     """As `schemas.PredictAnswer` describes it, in plain values."""
     channels, days = _channels(answer), answer.weeks.astype(str).tolist()
@@ -208,7 +208,7 @@ class _Job(NamedTuple):
     row: Row
     group: str
 
-
+# %% ../../nbs/serve/48_answers.ipynb #b8c1bc4b
 def _worked_alone(jobs: list[_Job]) -> list[RowForecast]:
     """Forecasts of `jobs`, those of one model in one call; during a change of models a batch may hold two."""
     found: dict[int, RowForecast] = {}
@@ -218,7 +218,7 @@ def _worked_alone(jobs: list[_Job]) -> list[RowForecast]:
         found.update(zip(mine, told))
     return [found[place] for place in range(len(jobs))]
 
-
+# %% ../../nbs/serve/48_answers.ipynb #7cb47daf
 def _worked_in_company(jobs: list[tuple[Company, Row]]) -> list[RowForecast]:
     """Forecasts of rows that need the others, one by one."""
     return [predict_in_company(*job) for job in jobs]
@@ -279,7 +279,7 @@ def _check_plans(served: Served, series: Series) -> None:
 ARROW_SCHEMA = pa.schema([("produto_id", pa.int64()), ("regiao_id", pa.int64()), ("week", pa.date32()), ("channel", pa.string()), ("mean", pa.float64()),
                           ("lower", pa.float64()), ("upper", pa.float64()), ("quality_flags", pa.string()), ("origin", pa.string())])
 
-
+# %% ../../nbs/serve/48_answers.ipynb #15994b5c
 def answers_table(answers: Sequence[Answer]) -> pa.Table:
     """One row per series, week and channel; what all share (model, run, interval, calibration) as JSON in the schema's metadata under "ttm"."""
     columns: dict[str, list[Any]] = {name: [] for name in ARROW_SCHEMA.names}
@@ -305,12 +305,12 @@ def as_arrow(answers: Sequence[Answer]) -> bytes:
         writer.write_table(table)
     return sink.getvalue().to_pybytes()
 
-
+# %% ../../nbs/serve/48_answers.ipynb #b346a68d
 def as_ndjson(answers: Sequence[Answer]) -> bytes:
     """One `PredictAnswer` per line."""
     return b"".join(orjson.dumps(one.to_dict()) + b"\n" for one in answers)
 
-
+# %% ../../nbs/serve/48_answers.ipynb #36f3c88c
 def as_json(answers: Sequence[Answer]) -> bytes:
     """A `BatchAnswer`."""
     return orjson.dumps({"model_version": answers[0].served.version, "count": len(answers), "answers": [one.to_dict() for one in answers]})

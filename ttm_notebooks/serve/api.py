@@ -91,7 +91,7 @@ async def _principal(service: Service, request: Request, permission: str) -> Pri
     demand(who, permission)
     return who
 
-
+# %% ../../nbs/serve/50_api.ipynb #cceb0d2d
 async def _near_or_known(service: Service, request: Request, permission: str | None = None) -> None:
     """Let machines nearby in, and everybody with a token (and `permission`). Raises Refused."""
     if not is_near(request.scope, service.networks, service.loopback):
@@ -112,12 +112,12 @@ def _check_regions(who: Principal, served: Served, series: Sequence[Series], man
         refusal.regions = sorted({series[place].regiao_id for place in foreign})
         raise refusal
 
-
+# %% ../../nbs/serve/50_api.ipynb #d77f7efc
 def _place(place: int, many: bool) -> str:
     """A JSON pointer to a series of the request."""
     return f"#/series/{place}" if many else "#"
 
-
+# %% ../../nbs/serve/50_api.ipynb #1b7f78ce
 def _tried(call: Callable[[], Any]) -> Any:
     """What `call` gives, or the Unanswerable it raises."""
     try:
@@ -125,7 +125,7 @@ def _tried(call: Callable[[], Any]) -> Any:
     except Unanswerable as error:
         return error
 
-
+# %% ../../nbs/serve/50_api.ipynb #2b08c20a
 def _raise_all(found: Sequence[Any], many: bool) -> None:
     """Raise ProblemRaised for the Unanswerables in `found`, pointing to each; the first gives status and sentence."""
     wrong = [(place, one) for place, one in enumerate(found) if isinstance(one, Unanswerable)]
@@ -143,7 +143,7 @@ def _media_type(request: Request, *known: str) -> str:
         raise ProblemRaised("unsupported_media_type", 415, f"a body of {told[:60] or 'no named form'}", f"send {' or '.join(known)}")
     return told
 
-
+# %% ../../nbs/serve/50_api.ipynb #cb8013b0
 def _accepted(request: Request) -> str:
     """The form of the answer that the client likes best. Raises ProblemRaised (406)."""
     liked = []
@@ -168,7 +168,7 @@ def _events(who: Principal, request: Request, answers: Sequence[Answer], horizon
         events.append(Event("data_access", who.subject, action, f"snapshot/{served.snapshot}", details={"request_id": told["request_id"], "series": read}))
     return events
 
-
+# %% ../../nbs/serve/50_api.ipynb #14203bac
 async def _answers(service: Service, served: Served, asked: BatchRequest) -> list[Answer]:
     """The answers to all series of a batch, at most 48 predicted at a time; where one ends the request, the others are given up.
 
@@ -209,7 +209,7 @@ async def _predict(service: Service, request: Request) -> Response:
     service.metrics.predictions.labels(answer.origin).inc()
     return Response(content, media_type=JSON)
 
-
+# %% ../../nbs/serve/50_api.ipynb #485a6e58
 async def _served(service: Service, version: str | None) -> Served:
     """The model of a version, loaded in a thread where it is not at hand. Raises ProblemRaised (404), TTMError."""
     current = service.shelf.current
@@ -241,7 +241,7 @@ async def _predict_batch(service: Service, request: Request) -> Response:
         service.metrics.predictions.labels(answer.origin).inc()
     return Response(told, media_type=form)
 
-
+# %% ../../nbs/serve/50_api.ipynb #109c5f72
 async def _pinned(service: Service, request: Request, who: Principal, served: Served, content: bytes, form: str) -> Served:
     """The model that answers under the request's idempotency key: `served`, unless the key stands for another. Raises ProblemRaised."""
     key = request.headers.get("idempotency-key")
@@ -278,7 +278,7 @@ async def _models(service: Service, request: Request) -> Response:
     await service.note(Event("data_access", who.subject, "models", "models", details={"request_id": request.scope["request_id"]}))
     return Response(known, media_type=JSON)
 
-
+# %% ../../nbs/serve/50_api.ipynb #7700f071
 async def _health(service: Service, request: Request) -> Response:
     """GET /health, /health/live, /health/ready; 503 where it is not so."""
     await _near_or_known(service, request)
@@ -291,14 +291,14 @@ async def _health(service: Service, request: Request) -> Response:
     failing = not ready and not request.url.path.endswith("/live")
     return Response(told.model_dump_json(), 503 if failing else 200, media_type=JSON)
 
-
+# %% ../../nbs/serve/50_api.ipynb #2aa4e4fb
 async def _try_audit(service: Service) -> None:
     """Where the log failed a second ago or longer, try it again: otherwise nobody would ever find out that it's well."""
     if service.audit_failed and time.monotonic() - service.audit_failed > 1:
         with contextlib.suppress(AuditUnavailable):
             await service.note(Event("configuration_change", None, "audit_available"))
 
-
+# %% ../../nbs/serve/50_api.ipynb #3637fd39
 async def _metrics(service: Service, request: Request) -> Response:
     """GET /metrics."""
     await _near_or_known(service, request, "read_models")
@@ -313,7 +313,7 @@ async def _refused(service: Service, request: Request, refusal: Refused) -> Resp
     return problem_response(refusal.reason, refusal.status, refusal.expected or refusal.found, None, getattr(refusal, "errors", None), refusal.headers,
                             request.scope["request_id"])
 
-
+# %% ../../nbs/serve/50_api.ipynb #ee36a7e3
 def _unaudited(request: Request) -> Response:
     """The answer while the audit log can't be written."""
     return problem_response("audit_unavailable", 503, "nothing is answered that can't be noted in the audit log", "try again later",
@@ -343,7 +343,7 @@ def _guarded(service: Service, answer: Callable[[Service, Request], Awaitable[Re
             return problem_response("internal", 500, "the service failed; its log has the details under this request's number", request_id=number)
     return endpoint
 
-
+# %% ../../nbs/serve/50_api.ipynb #9292971b
 async def _http_problem(request: Request, error: HTTPException) -> Response:
     """Unknown paths and methods."""
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid")
@@ -353,7 +353,7 @@ async def _http_problem(request: Request, error: HTTPException) -> Response:
 ROUTES = (("POST", "/predict", _predict), ("POST", "/predict/batch", _predict_batch), ("GET", "/models", _models), ("GET", "/health", _health),
           ("GET", "/health/live", _health), ("GET", "/health/ready", _health), ("GET", "/metrics", _metrics))
 
-
+# %% ../../nbs/serve/50_api.ipynb #89b07fb1
 def create_app(service: Service, server: str | None = None, mounts: dict[str, Any] | None = None) -> SecurityHeaders:
     """The ASGI application of `service` at the address `server`; `mounts` are further applications by path (the development issuer)."""
     app = FastAPI(title="ttm_notebooks", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan(service))
@@ -383,7 +383,7 @@ def _lifespan(service: Service) -> Callable[[FastAPI], contextlib.AbstractAsyncC
                 await asyncio.to_thread(service.audit.close)
     return living
 
-
+# %% ../../nbs/serve/50_api.ipynb #60a56217
 async def _looking(service: Service) -> None:
     """Look every few seconds, for ever, whatever one look meets."""
     while True:

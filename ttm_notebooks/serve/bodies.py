@@ -22,18 +22,18 @@ from .schemas import MOST_SERIES, MOST_WEEKS, BatchRequest, PredictRequest, Seri
 # %% ../../nbs/serve/49_bodies.ipynb #64f9e81e
 MOST_FINDINGS = 100
 
-
+# %% ../../nbs/serve/49_bodies.ipynb #320f671f
 def _escaped(part: Any) -> str:
     """A step of a JSON pointer."""
     return str(part).replace("~", "~0").replace("/", "~1")
 
-
+# %% ../../nbs/serve/49_bodies.ipynb #b2057556
 def findings(error: ValidationError, before: tuple = ()) -> list[dict[str, str]]:
     """A validation's findings as pointers and sentences; `before` is the way to what was validated."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
     return [{"pointer": "#" + "".join(f"/{_escaped(part)}" for part in (*before, *one["loc"])), "detail": one["msg"]} for one in found[:MOST_FINDINGS]]
 
-
+# %% ../../nbs/serve/49_bodies.ipynb #7253fe88
 def not_valid(found: list[dict[str, str]]) -> ProblemRaised:
     """The problem (422) that tells of `found`."""
     return ProblemRaised("invalid", 422, f"{len(found)} field(s) are not valid, the first: {found[0]['pointer']}: {found[0]['detail']}", None, found)
@@ -42,7 +42,7 @@ def not_valid(found: list[dict[str, str]]) -> ProblemRaised:
 MOST_FIELDS = 16
 _LARGE = {"history": MOST_WEEKS, "planned_covariates": 32}
 
-
+# %% ../../nbs/serve/49_bodies.ipynb #008c1365
 def too_much(told: Any) -> str | None:
     """What in a parsed request or series is larger than it can ever be, as a sentence; None where nothing is."""
     if not isinstance(told, dict):
@@ -55,7 +55,7 @@ def too_much(told: Any) -> str | None:
             return f"{name} of {len(part)} entries; at most {most}"
     return _too_much_inside(told.get("history"), MOST_FIELDS) or _too_much_inside(told.get("planned_covariates"), MOST_WEEKS)
 
-
+# %% ../../nbs/serve/49_bodies.ipynb #e5016c4b
 def _too_much_inside(part: Any, most: int) -> str | None:
     """The same for the entries of a history or of plans."""
     inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
@@ -70,7 +70,7 @@ def _loaded(content: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         raise ProblemRaised("bad_json", 400, f"the body is no JSON: {error}") from None
 
-
+# %% ../../nbs/serve/49_bodies.ipynb #c79cc4f3
 def _small(told: Any, before: tuple = ()) -> Any:
     """`told`, unless something in it is too large: then ProblemRaised (422)."""
     if sentence := too_much(told):
@@ -92,7 +92,7 @@ class _Settings(BatchRequest):
 
     series: Any = None
 
-
+# %% ../../nbs/serve/49_bodies.ipynb #651f25b2
 def _each(parts: list[Any], before: tuple = ("series",)) -> list[Series]:
     """Parsed series as `Series`. Raises ProblemRaised (422) with up to a hundred findings."""
     made, found = [], []
@@ -115,7 +115,7 @@ def _settings(told: Mapping[str, Any], strict: bool) -> _Settings:
     except ValidationError as error:
         raise not_valid(findings(error)) from None
 
-
+# %% ../../nbs/serve/49_bodies.ipynb #f62d9d81
 def _counted(series: list[Any]) -> list[Any]:
     """`series`, of which there are neither none nor too many. Raises ProblemRaised (422)."""
     if not 1 <= len(series) <= MOST_SERIES:
@@ -131,7 +131,7 @@ def _from_json(content: bytes) -> BatchRequest:
     settings = _settings({name: value for name, value in told.items() if name != "series"}, strict=True)
     return settings.model_copy(update={"series": _each(_counted(told["series"]))})
 
-
+# %% ../../nbs/serve/49_bodies.ipynb #b64bdbf6
 def _from_lines(content: bytes) -> list[Series]:
     """Series, one in each line. Raises ProblemRaised (400, 422)."""
     lines = [line for line in content.splitlines() if line.strip()]
@@ -144,7 +144,7 @@ _KINDS: dict[str, Callable[[pa.DataType], bool]] = {
     "vendas": lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind),
     "faturamento": lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind)}
 
-
+# %% ../../nbs/serve/49_bodies.ipynb #6bf30e6a
 def _check_schema(schema: pa.Schema) -> None:
     """Raise UsageError for other columns than those of a batch, or other types."""
     names = schema.names
@@ -161,7 +161,7 @@ def _field(table: bytes, at: int, number: int) -> int | None:
     offset = struct.unpack_from("<H", table, entries + 4 + 2 * number)[0] if 4 + 2 * number < size else 0
     return at + offset if offset else None
 
-
+# %% ../../nbs/serve/49_bodies.ipynb #588cf366
 def _announced(message: pa.Message) -> tuple[int, bool]:
     """Rows of a record batch, and whether it is compressed, as its head says. Raises UsageError for a head that is none."""
     head = message.metadata.to_pybytes()
@@ -176,7 +176,7 @@ def _announced(message: pa.Message) -> tuple[int, bool]:
 # %% ../../nbs/serve/49_bodies.ipynb #06a4fede
 MOST_ROWS = MOST_SERIES * MOST_WEEKS
 
-
+# %% ../../nbs/serve/49_bodies.ipynb #7731f88c
 def _check_batches(content: bytes) -> None:
     """Raise UsageError for a stream with compressed batches, dictionaries, or more rows than a batch can have."""
     reader, rows = pa.ipc.MessageReader.open_stream(content), 0
@@ -205,7 +205,7 @@ def _table(content: bytes) -> pa.Table:
     except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
         raise UsageError(f"the body is no Arrow stream: {next(iter(str(error).splitlines()), 'it ends early')}") from error
 
-
+# %% ../../nbs/serve/49_bodies.ipynb #8ee97e76
 def _dated(table: pa.Table) -> pa.Table:
     """`table` with its weeks as days, which must lie in the years that a week may be of; a time of day is no week."""
     if "week" not in table.column_names:
@@ -239,7 +239,7 @@ def _gathered(table: pa.Table) -> list[dict[str, Any]]:
             raise UsageError(f"more than {MOST_SERIES} series", f"at most {MOST_SERIES}")
     return found
 
-
+# %% ../../nbs/serve/49_bodies.ipynb #2f3d1992
 def _from_arrow(content: bytes) -> list[Series]:
     """Series in an Arrow stream. Raises ProblemRaised (422)."""
     try:

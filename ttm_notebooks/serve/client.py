@@ -125,7 +125,7 @@ def _trusting(verify: str | Path | bool) -> Any:
 
     return ssl.create_default_context(cafile=str(verify))
 
-
+# %% ../../nbs/serve/53_client.ipynb #5e0735d6
 def _told(answer: httpx.Response) -> dict[str, Any]:
     """The problem in an answer; one of our own where somebody between us and the service answered."""
     if "problem+json" in answer.headers.get("content-type", ""):

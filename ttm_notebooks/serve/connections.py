@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 # %% ../../nbs/serve/53_connections.ipynb #fcada0ee
 HEAD_SECONDS, MOST_CONNECTIONS = 30.0, 1000
 
-
+# %% ../../nbs/serve/53_connections.ipynb #2e6bd55c
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol, with `head_seconds` for the head of a request and at most `most` connections in a process."""
 

@@ -99,7 +99,7 @@ def _require_near(host: str) -> None:
         raise UsageError(f"plain HTTP at {host!r}, where others could read along", "127.0.0.1, ::1 or localhost, behind a proxy on this machine",
                          "or let this server end TLS: --certificate and --key") from None
 
-
+# %% ../../nbs/serve/54_launch.ipynb #54054aab
 def check(told: Launch) -> None:
     """Raise UsageError for what can't work, KeyProblem for a missing or wrong key."""
     from ttm_notebooks.serve.issuer import require_loopback
@@ -144,7 +144,7 @@ def runs_of(told: Launch) -> "RunSource":
     day = None if told.as_of is None else datetime.date.fromisoformat(told.as_of)
     return RunSource(load_dataset(told.dataset), told.home, told.warehouse, told.device, day)
 
-
+# %% ../../nbs/serve/54_launch.ipynb #fd3ef66f
 def source_of(told: Launch, runs: "RunSource | None" = None) -> "Source":
     """Where models come from. MLflow is imported only when a registry is asked for or there."""
     from ttm_notebooks.serve.models import AutoSource, RegistrySource
@@ -188,7 +188,7 @@ def issuer_of(told: Launch) -> "LocalIssuer":
 
     return LocalIssuer(told.place / "issuer", f"{told.url}/issuer")
 
-
+# %% ../../nbs/serve/54_launch.ipynb #f573b872
 def verifier_for(told: Launch) -> "TokenVerifier":
     """Who checks tokens. Raises UsageError where nothing says whom to trust."""
     from ttm_notebooks.serve.access import TokenVerifier, load_access
@@ -199,7 +199,7 @@ def verifier_for(told: Launch) -> "TokenVerifier":
 # %% ../../nbs/serve/54_launch.ipynb #140daee8
 VARIABLE = "TTM_SERVE"
 
-
+# %% ../../nbs/serve/54_launch.ipynb #76b144b8
 def application() -> Any:
     """The ASGI application of a worker; what it is told stands in TTM_SERVE."""
     from ttm_notebooks.core.roles import refusal_event
@@ -218,7 +218,7 @@ def application() -> Any:
         mounts["/issuer"] = issuer_app(issuer, str(_certificate(told).ca))
     return create_app(service, told.url, mounts)
 
-
+# %% ../../nbs/serve/54_launch.ipynb #6deca4e8
 def _certificate(told: Launch) -> "CertificateFiles":
     """The files of the server's certificate; in development they are made where they are missing."""
     from ttm_notebooks.serve.tls import CertificateFiles, development_certificate
@@ -234,7 +234,7 @@ def serve(dataset: str | Path, port: int = 8000, dev: bool = False, workers: int
     check(told)
     serve_told(told)
 
-
+# %% ../../nbs/serve/54_launch.ipynb #652497e7
 def serve_told(told: Launch) -> None:
     """Serve until told to stop; see `serve`."""
     import uvicorn
@@ -250,7 +250,7 @@ def serve_told(told: Launch) -> None:
                     timeout_worker_healthcheck=60, http="ttm_notebooks.serve.connections:BoundedProtocol",
                     log_level="warning", **_tls(told))
 
-
+# %% ../../nbs/serve/54_launch.ipynb #d0d21888
 def _tls(told: Launch) -> dict[str, Any]:
     """uvicorn's settings for TLS 1.3 with a certificate that may be replaced; none behind a proxy."""
     from ttm_notebooks.serve.tls import TlsFactory
@@ -339,7 +339,7 @@ class Started:
                 self.process.kill()
                 self.process.wait()
 
-
+# %% ../../nbs/serve/54_launch.ipynb #cc2c511d
 def _free_port() -> int:
     """A port that nobody uses at the moment."""
     with socket.socket() as probe:

@@ -51,7 +51,7 @@ def past_errors(policy: pd.DataFrame) -> dict[tuple[int, int], dict[str, PastErr
         found.setdefault((product, region), {})[channel] = PastError(wape=_number(wape), coverage80=_number(inside), origins=int(count))
     return found
 
-
+# %% ../../nbs/serve/47_models.ipynb #f44c868f
 def _number(value: float) -> float | None:
     """A float that JSON can hold; None for NaN."""
     return float(value) if np.isfinite(value) else None
@@ -111,7 +111,7 @@ def _company(forecaster: Forecaster, dataset: Dataset, house: Warehouse, snapsho
         return warmed(Company(forecaster, panel_from(house.snapshot(snapshot, None if snapshot else dataset.id), dataset)))
     return None
 
-
+# %% ../../nbs/serve/47_models.ipynb #1f8c0976
 def assembled(version: str, forecaster: Forecaster, forecaster_id: str, results: Results, dataset: Dataset, house: Warehouse) -> Served:
     """A `Served` of a forecaster and the results of its run. Raises TTMError where they are of different runs."""
     if forecaster.run_id != results.run.run_id:
@@ -142,7 +142,7 @@ class Source(Protocol):
         """All versions, the newest first."""
         ...
 
-
+# %% ../../nbs/serve/47_models.ipynb #fa18952e
 class UnknownVersion(TTMError):
     """A model version that does not exist (any more)."""
 
@@ -202,14 +202,14 @@ def _facts(folder: Path, record: RunRecord, current: bool) -> ModelFacts | None:
 _log = logging.getLogger("ttm_notebooks.serve")
 _DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 
-
+# %% ../../nbs/serve/47_models.ipynb #5395a405
 def _finished_runs(source: RunSource, everything: bool) -> list[tuple[Path, RunRecord]]:
     """See `RunSource.runs`."""
     days = [path for path in sorted(source.home.glob(_DAY)) if (path / "forecaster" / "forecaster.json").is_file()]
     wanted = [path for path in days if everything or source.as_of is None or path.name == source.as_of.isoformat()]
     return [(path, record) for path in wanted if (record := _record(source, path / "run" / "run.json")) and record.outcome == "done"]
 
-
+# %% ../../nbs/serve/47_models.ipynb #b6a5146a
 def _record(source: RunSource, path: Path) -> RunRecord | None:
     """The run's record, read when its file has changed; None where there is none that can be read."""
     try:

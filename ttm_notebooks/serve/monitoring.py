@@ -70,7 +70,7 @@ class _Copy:
     def __init__(self, registry: CollectorRegistry):
         self.collect = registry.collect
 
-
+# %% ../../nbs/serve/52_monitoring.ipynb #76f91323
 class _Age:
     """The age of the current model, worked out when somebody asks."""
 
@@ -91,7 +91,7 @@ def forget_dead(folder: Path) -> list[int]:
         mark_process_dead(number, str(folder))
     return dead
 
-
+# %% ../../nbs/serve/52_monitoring.ipynb #a300ee22
 def _lives(number: int) -> bool:
     """Whether a process exists."""
     try:

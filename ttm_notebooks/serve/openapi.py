@@ -25,7 +25,7 @@ def _schema(name: str) -> dict[str, Any]:
     """A reference to a schema."""
     return {"schema": {"$ref": f"#/components/schemas/{name}"}}
 
-
+# %% ../../nbs/serve/49_openapi.ipynb #46dded61
 def _problems(*statuses: int) -> dict[str, Any]:
     """Answers that are problem details."""
     headers = {"X-Request-Id": {"schema": {"type": "string"}, "description": "Found in the audit log"}}
@@ -35,7 +35,7 @@ def _problems(*statuses: int) -> dict[str, Any]:
     found["401"]["headers"]["WWW-Authenticate"] = {"schema": {"type": "string"}}
     return found
 
-
+# %% ../../nbs/serve/49_openapi.ipynb #ca6811e7
 def _answer(description: str, content: dict[str, Any]) -> dict[str, Any]:
     """The answer with status 200."""
     return {"200": {"description": description, "headers": {"X-Request-Id": {"schema": {"type": "string"}}}, "content": content}}
@@ -57,7 +57,7 @@ _SETTINGS = {"horizon": {"type": "integer", "minimum": 1, "maximum": 26, "defaul
 _KEY = {"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
         "description": "The same key and request within a day get the same answer, of the same model; the same key with another request is refused"}
 
-
+# %% ../../nbs/serve/49_openapi.ipynb #30b8fc4f
 def _batch() -> dict[str, Any]:
     """POST /predict/batch."""
     table = {"schema": {"type": "string", "contentMediaType": ARROW}}
@@ -78,7 +78,7 @@ def _models() -> dict[str, Any]:
     return {"get": {"operationId": "models", "summary": "Versions that can be asked for", "security": [{"token": []}], "description": "Needs read_models.",
                     "responses": _answer("All versions, the newest first", {JSON: _schema("ModelsAnswer")}) | _problems()}}
 
-
+# %% ../../nbs/serve/49_openapi.ipynb #e7479e4d
 def _health(path: str, summary: str) -> dict[str, Any]:
     """GET /health and its parts."""
     told = {JSON: _schema("HealthAnswer")}
@@ -87,7 +87,7 @@ def _health(path: str, summary: str) -> dict[str, Any]:
                     "responses": _answer("It is so", told) | _problems()
                     | {"503": {"description": "It is not so", "content": told | {"application/problem+json": _schema("Problem")}}}}}
 
-
+# %% ../../nbs/serve/49_openapi.ipynb #043e74fc
 def _metrics() -> dict[str, Any]:
     """GET /metrics."""
     return {"get": {"operationId": "metrics", "summary": "For Prometheus",

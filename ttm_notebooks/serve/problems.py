@@ -90,7 +90,7 @@ def _header(scope: Mapping[str, Any], name: bytes) -> str | None:
     """The value of a request's header."""
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
 
-
+# %% ../../nbs/serve/49_problems.ipynb #8081f978
 async def _whole_body(scope: Mapping[str, Any], receive: Callable[[], Awaitable[dict]], most: int) -> bytes:
     """The body of a request. Raises ProblemRaised (413) and ConnectionResetError where the client left."""
     length = _header(scope, b"content-length")
@@ -163,7 +163,7 @@ class _Body:
 # %% ../../nbs/serve/49_problems.ipynb #29e1b6cb
 _log = logging.getLogger("ttm_notebooks.serve")
 
-
+# %% ../../nbs/serve/49_problems.ipynb #f41142bb
 class Guard:
     """ASGI middleware that keeps `limits` and tells `metrics`; inside, the request's number is `scope["request_id"]`."""
 
@@ -228,7 +228,7 @@ class _Said:
 # %% ../../nbs/serve/49_problems.ipynb #28fc31cd
 _FORWARDED = {b"forwarded", b"x-forwarded-for", b"x-real-ip"}
 
-
+# %% ../../nbs/serve/49_problems.ipynb #5437b266
 def is_near(scope: Mapping[str, Any], networks: Sequence[str] = (), loopback: bool = True) -> bool:
     """Whether a request comes from loopback, or from one of `networks`, unforwarded. Raises UsageError for what is no network."""
     if _FORWARDED & {name for name, _ in scope["headers"]} or not scope.get("client"):
