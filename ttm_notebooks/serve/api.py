@@ -55,7 +55,7 @@ class Service:
 
     def look(self) -> None:
         """Look for a new model, and whether the warehouse can be read."""
-        self.shelf.told = self._new_model
+        self.shelf.told = lambda served: _new_model(self, served)
         self.shelf.poll()
         try:
             if self.warehouse:
@@ -64,13 +64,6 @@ class Service:
         except Exception as error:
             self.warehouse_ok = False
             _log.warning("the warehouse can't be read: %s", error)
-
-    def _new_model(self, served: Served) -> None:
-        """Note a new current model before it is used. Raises AuditUnavailable."""
-        self.audit.append(Event("configuration_change", None, "model_current", served.version, details={"run_id": served.forecaster.run_id,
-                                                                                                      "forecaster_id": served.forecaster_id}))
-        self.metrics.swaps.inc()
-        self.metrics.trained = served.trained or time.time()
 
     async def note(self, *events: Event) -> None:
         """Write `events` to the audit log before anything else happens. Raises AuditUnavailable."""
@@ -81,8 +74,16 @@ class Service:
             self.audit_failed = time.monotonic()
             raise
 
-# %% ../../nbs/serve/50_api.ipynb #79ffab83
+# %% ../../nbs/serve/50_api.ipynb #54827a1f
 _log = logging.getLogger("ttm_notebooks.serve")
+
+
+def _new_model(service: Service, served: Served) -> None:
+    """Note a new current model before it is used. Raises AuditUnavailable."""
+    details = {"run_id": served.forecaster.run_id, "forecaster_id": served.forecaster_id}
+    service.audit.append(Event("configuration_change", None, "model_current", served.version, details=details))
+    service.metrics.swaps.inc()
+    service.metrics.trained = served.trained or time.time()
 
 # %% ../../nbs/serve/50_api.ipynb #2ff3daad
 async def _principal(service: Service, request: Request, permission: str) -> Principal:

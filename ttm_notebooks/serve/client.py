@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -44,13 +44,44 @@ def history_of(frame: "pd.DataFrame") -> list[HistoryWeek]:
     return [HistoryWeek(week=day, **{name: value for name, value in zip(channels, row) if value == value}) for day, row in zip(days, rows)]
 
 # %% ../../nbs/serve/53_client.ipynb #aa2b49c8
-class Client:
-    """The service at `url`; `token` is one or gives one, `verify` the file of a development server's authority; `patience` is in attempts."""
+class _Connection:
+    """Connections to the service, its token, and the patience to ask again where it says when."""
 
     def __init__(self, url: str, token: str | Callable[[], str] | None = None, verify: str | Path | bool = True, timeout: float = 90.0, patience: int = 4,
                  transport: httpx.BaseTransport | None = None):
         self.token, self.patience = token, patience
         self._http = httpx.Client(base_url=url, verify=_trusting(verify), timeout=timeout, transport=transport, trust_env=False)
+
+    def _headers(self) -> dict[str, str]:
+        token = self.token() if callable(self.token) else self.token
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+    def _ask(self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """The answer; waits and asks again where the service says so."""
+        told = {**({"Content-Type": "application/json"} if body else {}), **(headers or {})}
+        for attempt in range(self.patience):
+            answer = self._http.request(method, path, content=body, headers=told | self._headers())
+            if answer.status_code < 400:
+                return answer
+            wait = answer.headers.get("retry-after", "")
+            if not wait.isdigit() or attempt + 1 == self.patience:
+                break
+            time.sleep(min(int(wait), 30))
+        raise ServiceProblem(_told(answer))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+# %% ../../nbs/serve/53_client.ipynb #6cf265c0
+class Client(_Connection):
+    """The service at `url`; `token` is one or gives one, `verify` the file of a development server's authority; `patience` is in attempts."""
 
     def predict(self, produto_id: int, regiao_id: int, horizon: int = 26, confidence_interval: float = 0.8, history: "pd.DataFrame | None" = None,
                 planned_covariates: Mapping[str, Mapping[datetime.date, float]] | None = None, model_version: str | None = None) -> PredictAnswer:
@@ -89,32 +120,6 @@ class Client:
         named = [one if isinstance(one, Series) else Series(produto_id=int(one[0]), regiao_id=int(one[1])) for one in series]
         asked = BatchRequest(series=named, horizon=horizon, confidence_interval=level, model_version=version)
         return self._ask("POST", "/predict/batch", asked.model_dump_json(exclude_none=True), {"Idempotency-Key": uuid.uuid4().hex, "Accept": form})
-
-    def _headers(self) -> dict[str, str]:
-        token = self.token() if callable(self.token) else self.token
-        return {"Authorization": f"Bearer {token}"} if token else {}
-
-    def _ask(self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None) -> httpx.Response:
-        """The answer; waits and asks again where the service says so."""
-        told = {**({"Content-Type": "application/json"} if body else {}), **(headers or {})}
-        for attempt in range(self.patience):
-            answer = self._http.request(method, path, content=body, headers=told | self._headers())
-            if answer.status_code < 400:
-                return answer
-            if "retry-after" not in answer.headers or attempt + 1 == self.patience:
-                break
-            time.sleep(min(float(answer.headers["retry-after"]), 30.0))
-        raise ServiceProblem(_told(answer))
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
-    def __enter__(self) -> "Client":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 # %% ../../nbs/serve/53_client.ipynb #7b914eb9
 def _trusting(verify: str | Path | bool) -> Any:

@@ -283,32 +283,11 @@ class Started:
         with self.log.open("wb") as sink:
             self.process = subprocess.Popen([sys.executable, "-c", script], stdout=sink, stderr=sink, env=os.environ | self.environ)
         try:
-            self._wait()
+            _wait_until_ready(self)
         except BaseException:
             self.__exit__()
             raise
         return self
-
-    def _wait(self) -> None:
-        """Wait until it's ready. Raises TTMError where it ends or never is."""
-        import httpx
-
-        until = time.monotonic() + self.patience
-        while time.monotonic() < until and self.process.poll() is None:
-            try:
-                with httpx.Client(verify=self._trust(), trust_env=False) as http:
-                    if http.get(f"{self.told.url}/health/ready").status_code == 200:
-                        return
-            except (httpx.HTTPError, OSError):
-                pass
-            time.sleep(0.1)
-        raise TTMError(f"the server did not get ready: {self.log.read_text(errors='replace')[-2000:]}")
-
-    def _trust(self) -> Any:
-        """What clients verify this server by."""
-        from ttm_notebooks.serve.client import _trusting
-
-        return True if self.told.behind_proxy else _trusting(self.ca if self.told.dev else self.told.certificate)
 
     @property
     def url(self) -> str:
@@ -326,9 +305,7 @@ class Started:
 
     def workers(self) -> list[int]:
         """Process numbers of its workers; its own where it has only one."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split() if self.told.workers > 1 else []
-        found = [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
-        return found or [self.process.pid]
+        return (_children(self.process.pid) if self.told.workers > 1 else []) or [self.process.pid]
 
     def __exit__(self, *_: object) -> None:
         if self.process and self.process.poll() is None:
@@ -338,6 +315,31 @@ class Started:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+# %% ../../nbs/serve/54_launch.ipynb #c88bdf85
+def _wait_until_ready(server: Started) -> None:
+    """Wait until it's ready. Raises TTMError where it ends or never is."""
+    import httpx
+    from ttm_notebooks.serve.client import _trusting
+
+    told = server.told
+    until = time.monotonic() + server.patience
+    while time.monotonic() < until and server.process.poll() is None:
+        try:
+            trust = True if told.behind_proxy else _trusting(server.ca if told.dev else told.certificate)
+            with httpx.Client(verify=trust, trust_env=False) as http:
+                if http.get(f"{told.url}/health/ready").status_code == 200:
+                    return
+        except (httpx.HTTPError, OSError):
+            pass
+        time.sleep(0.1)
+    raise TTMError(f"the server did not get ready: {server.log.read_text(errors='replace')[-2000:]}")
+
+# %% ../../nbs/serve/54_launch.ipynb #e9fa77d9
+def _children(number: int) -> list[int]:
+    """Worker processes of a server (Linux)."""
+    children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 # %% ../../nbs/serve/54_launch.ipynb #cc2c511d
 def _free_port() -> int:

@@ -299,10 +299,7 @@ class AutoSource:
 
 # %% ../../nbs/serve/47_models.ipynb #9230131b
 class Shelf:
-    """The models of a `source`: `current` always, others by version, at most `kept` of those.
-
-    `told(served)` hears of each new current one before it is used, and may refuse it.
-    """
+    """Models of a `source`: `current`, and `kept` others by version. `told(served)` hears of a new current one before it is used, and may refuse it."""
 
     def __init__(self, source: Source, kept: int = 2, told: Callable[[Served], None] | None = None):
         self.source, self.kept, self.told = source, kept, told
@@ -318,29 +315,20 @@ class Shelf:
             version = self.source.current()
             if version is None or (self.current and self.current.version == version):
                 self.trouble = None if version else "there is no model"
-                self._look_for_company()
+                _look_for_company(self)
                 return False
             with self._loading:
                 fresh = self.source.load(version)
             if self.told:
                 self.told(fresh)
-            self._put_aside(self.current)
+            with self._loading:
+                _put_aside(self, self.current)
             self.current, self.trouble, self._pause = fresh, None, 0
             return True
         except Exception as error:
             self.trouble = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
             _log.warning("no new model could be loaded: %s", self.trouble)
             return False
-
-    def _look_for_company(self) -> None:
-        """Ask for the current model's company where the warehouse did not give it; ever more seldom, as it may be gone for good."""
-        if self.current is None or self.current.company is not None:
-            return
-        self._skipped += 1
-        if self._skipped > self._pause:
-            self._skipped, self._pause = 0, min(2 * self._pause + 1, 60)
-            if company := self.current.find_company():
-                self.current = replace(self.current, company=company)
 
     def get(self, version: str | None = None) -> Served:
         """The current model, or that of `version`. Raises UnknownVersion, and TTMError where there is none or it can't be loaded."""
@@ -350,20 +338,26 @@ class Shelf:
         if version is None or version == current.version:
             return current
         with self._loading:
-            if version not in self._others:
-                self._others[version] = self.source.load(version)
-            self._others.move_to_end(version)
-            found = self._others[version]
-            self._trim()
+            found = self._others.get(version) or self.source.load(version)
+            _put_aside(self, found)
         return found
 
-    def _put_aside(self, former: Served | None) -> None:
-        """Keep the former current model for those who ask for it."""
-        if former:
-            with self._loading:
-                self._others[former.version] = former
-                self._trim()
+# %% ../../nbs/serve/47_models.ipynb #55c2751a
+def _put_aside(shelf: Shelf, former: Served | None) -> None:
+    """Keep a model for those who ask for it by version; the oldest go."""
+    if former:
+        shelf._others[former.version] = former
+        shelf._others.move_to_end(former.version)
+    while len(shelf._others) > shelf.kept:
+        shelf._others.popitem(last=False)
 
-    def _trim(self) -> None:
-        while len(self._others) > self.kept:
-            self._others.popitem(last=False)
+# %% ../../nbs/serve/47_models.ipynb #279185b5
+def _look_for_company(shelf: Shelf) -> None:
+    """Ask for the current model's company where the warehouse did not give it."""
+    if shelf.current is None or shelf.current.company is not None:
+        return
+    shelf._skipped += 1
+    if shelf._skipped > shelf._pause:
+        shelf._skipped, shelf._pause = 0, min(2 * shelf._pause + 1, 60)
+        if company := shelf.current.find_company():
+            shelf.current = replace(shelf.current, company=company)
