@@ -55,8 +55,8 @@ def _teller(home: Path, unaudited: bool = False):
     try:
         key = audit_key()
     except KeyProblem as problem:
-        raise KeyProblem(problem.found, problem.expected, "set TTM_AUDIT_KEY to the key of the service's audit log, or pass --unaudited to decide without a log, "
-                                                          "which the decision's record will say") from None
+        raise KeyProblem(problem.found, problem.expected, "set TTM_AUDIT_KEY to the key of the service's audit log, or pass --unaudited to decide "
+                                                          "without a log, which the decision's record will say") from None
 
     def tell(decision: "Decision") -> None:
         with AuditLog(home / "audit", key) as log:
