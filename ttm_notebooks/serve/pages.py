@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ..core.audit import Event
@@ -22,13 +21,14 @@ from ..core.roles import Principal, Refused, demand, visible
 from ..report.runner import PlannedPage, published_files, read_record
 from .access import TokenVerifier, bearer_token
 from .models import RunSource
+from .problems import ProblemRaised
 from .schemas import PageFacts, PagesAnswer
 
 # %% ../../nbs/serve/49_pages.ipynb #614f846b
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from ttm_notebooks.serve.models import RegistrySource, Shelf
+    from ttm_notebooks.serve.models import AutoSource, RegistrySource, Shelf
 
 # %% ../../nbs/serve/49_pages.ipynb #b96b6ddb
 class Serves(Protocol):
@@ -64,7 +64,7 @@ class Newest:
     pages: tuple[PlannedPage, ...]
 
 # %% ../../nbs/serve/49_pages.ipynb #2bd4c65d
-def newest_run(source: "RunSource | RegistrySource") -> Newest | None:
+def newest_run(source: "RunSource | RegistrySource | AutoSource") -> Newest | None:
     """The newest finished run that `source` knows; None where there is none."""
     runs = source if isinstance(source, RunSource) else source.runs
     found = runs.runs()
@@ -142,24 +142,24 @@ PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; fra
 
 
 def allowed(who: Principal, page: PlannedPage | None) -> PlannedPage:
-    """`page`, if `who` may see it. Raises Refused (foreign_region), and HTTPException (404) where there is none."""
+    """`page`, if `who` may see it. Raises Refused (foreign_region), and ProblemRaised (404) where there is none."""
     if who.regions is not None and (page is None or page.region is None or not who.sees(page.region)):
         refusal = Refused("foreign_region", "a page of regions that this token is not for", who.subject)
         refusal.regions = [page.region or "all"] if page else []
         raise refusal
     if page is None:
-        raise HTTPException(404, "the newest run has no page of that name: GET /reports lists them")
+        raise ProblemRaised("not_found", 404, "the newest run has no page of that name", "GET /reports lists them")
     return page
 
 # %% ../../nbs/serve/49_pages.ipynb #a1f2853b
 async def page(service: Serves, request: "Request") -> Response:
-    """GET /reports/{name}: a page, or its figures. Raises Refused, HTTPException (404), AuditUnavailable."""
+    """GET /reports/{name}: a page, or its figures. Raises Refused, ProblemRaised (404), AuditUnavailable."""
     who = await principal(service, request, "view_dashboards")
     newest = await asyncio.to_thread(newest_run, service.shelf.source)
     found, file = looked_up(newest, request.path_params["name"])
     content = await asyncio.to_thread(content_of, newest, allowed(who, found), file)
     if content is None:
-        raise HTTPException(404, "this page or file is not made yet, or failed: GET /reports lists what there is")
+        raise ProblemRaised("not_found", 404, "this page or file is not made yet, or failed", "GET /reports lists what there is")
     await service.note(Event("data_access", who.subject, "report", f"run/{newest.run_id}/{file}", details={
         "request_id": request.scope["request_id"], "token": who.token_id, "region": found.region}))
     ending = PurePosixPath(file).suffix

@@ -46,7 +46,7 @@ from ..serve.models import RunSource
 from ..serve.monitoring import Metrics
 from ..serve.openapi import openapi_document
 from ..serve.pages import PAGE_POLICY, action_of, list_pages, page
-from ..serve.problems import Guard, Limits, problem_response
+from ..serve.problems import Guard, Limits, ProblemRaised, problem_response
 from ..serve.schemas import PagesAnswer
 from ..serve.tls import SecurityHeaders
 from .served import served_company
@@ -68,6 +68,8 @@ def endpoint(service, answer):
                 return problem_response(refusal.reason, refusal.status, refusal.expected, headers=refusal.headers, request_id=number)
         except AuditUnavailable:
             return problem_response("audit_unavailable", 503, "nothing is answered that can't be noted", headers={"Retry-After": "5"}, request_id=number)
+        except ProblemRaised as problem:
+            return problem.response(number)
     return answered
 
 
