@@ -284,6 +284,8 @@ class AuditLog(_Writer):
         """`append` for coroutines."""
         if not events:
             return []
+        if self._closed:
+            raise _unavailable(self.folder, "this writer was closed")
         ticket = self._enter(events)
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._pool, self._group.settle, ticket))
 

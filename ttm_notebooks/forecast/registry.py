@@ -470,7 +470,7 @@ def _decide(registry: Registry, action: str, version: Version, champion: Version
     """Store a decision: told to `audit`, then the file with all figures, then the tag."""
     at = registry.now().isoformat(timespec="microseconds")
     decision = Decision(f"{re.sub('[^0-9]', '', at)[:20]}-{secrets.token_hex(4)}", at, action, "refused" if reasons else "accepted", actor or getpass.getuser(),
-                        version.name, version.number, champion.number if champion else None, reasons, judgement)
+                        version.name, version.number, champion.number if champion else None, reasons, judgement, registry.audit is not None)
     if registry.audit is not None:
         registry.audit(decision)
     text = json.dumps(decision.to_dict(), indent=1, ensure_ascii=False, sort_keys=True)

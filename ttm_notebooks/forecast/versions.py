@@ -115,7 +115,8 @@ def version_of(found: "ModelVersion", aliases: Mapping[str, str] | None = None) 
 class Decision:
     """Who wanted `version` to be champion instead of `champion` (None: there was none), when, and how it ended.
 
-    `action` is "promote" or "rollback", `outcome` "accepted" or "refused", `reasons` are sentences, `judgement` what was compared.
+    `action` is "promote" or "rollback", `outcome` "accepted" or "refused", `reasons` are sentences, `judgement` what was compared, `audited` whether
+    an audit log was told first (None: not known).
     """
 
     id: str
@@ -128,6 +129,7 @@ class Decision:
     champion: int | None
     reasons: tuple[str, ...] = ()
     judgement: dict[str, Any] = field(default_factory=dict, repr=False)
+    audited: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON and the audit log."""
@@ -144,7 +146,7 @@ def short_form(decision: Decision) -> str:
 
 # %% ../../nbs/forecast/37_versions.ipynb #52405f55
 def from_short_form(text: str) -> Decision:
-    """What `_short` wrote."""
+    """What `short_form` wrote."""
     told = json.loads(text)
     return Decision(**told | {"reasons": tuple(told["reasons"])})
 
@@ -154,4 +156,5 @@ def sentence(decision: Decision) -> str:
     before = "no champion before" if decision.champion is None else f"{'over' if decision.action == 'promote' else 'instead of'} version {decision.champion}"
     verb = {"promote": "promoted", "rollback": "brought back"}[decision.action]
     told = f": {'; '.join(decision.reasons)}" if decision.reasons else f", {before}"
-    return f"{decision.at[:16].replace('T', ' ')} UTC, {decision.actor}: version {decision.version} {'not ' if decision.reasons else ''}{verb}{told}"
+    unheard = " (in no audit log)" if decision.audited is False else ""
+    return f"{decision.at[:16].replace('T', ' ')} UTC, {decision.actor}: version {decision.version} {'not ' if decision.reasons else ''}{verb}{told}{unheard}"

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['TYPES', 'ATTEMPTS', 'TIME_LIMIT', 'Page', 'page_names', 'plan_pages', 'templates_folder', 'template_parameters',
-           'check_parameters', 'code_hash', 'fingerprint', 'is_current', 'page_body', 'execute_page', 'make_page',
-           'make_jobs', 'failure_page', 'warm_up', 'print_pages', 'press', 'only_runner', 'index_page', 'RunnerResult',
-           'run_reports']
+           'check_parameters', 'code_hash', 'fingerprint', 'published_files', 'is_current', 'PlannedPage',
+           'write_record', 'read_record', 'page_body', 'execute_page', 'make_page', 'make_jobs', 'failure_page',
+           'warm_up', 'print_pages', 'press', 'only_runner', 'index_page', 'RunnerResult', 'run_reports']
 
 # %% ../../nbs/report/41_runner.ipynb #c4a79b6a
 import dataclasses
@@ -29,13 +29,16 @@ from html import escape
 from importlib import metadata
 from multiprocessing.connection import wait
 from pathlib import Path
-
-import nbformat
+from typing import TYPE_CHECKING
 
 import ttm_notebooks
 from ..core.errors import RegionsFailed, TTMError, UsageError
 from ..core.files import atomic_write, hash_file, hash_json
 from ..forecast.results import Results, load_results, results_hash
+
+# %% ../../nbs/report/41_runner.ipynb #490d5d8d
+if TYPE_CHECKING:
+    import nbformat
 
 # %% ../../nbs/report/41_runner.ipynb #7e610464
 @dataclasses.dataclass(frozen=True)
@@ -141,13 +144,51 @@ def _state(out: Path, name: str) -> Path:
     return out / ".state" / f"{name}.json"
 
 # %% ../../nbs/report/41_runner.ipynb #754cf5c5
-def is_current(out: Path, name: str, mark: str) -> bool:
-    """Whether page `name` was published with fingerprint `mark` and its files are as they were."""
+def published_files(out: Path, name: str, mark: str) -> dict[str, str]:
+    """File names and hashes of page `name`, if it was published with fingerprint `mark`; none otherwise."""
     try:
         state = json.loads(_state(out, name).read_text(encoding="utf-8"))
-        return state["fingerprint"] == mark and all(hash_file(out / file) == digest for file, digest in state["files"].items())
+        return dict(state["files"]) if state["fingerprint"] == mark else {}
     except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+# %% ../../nbs/report/41_runner.ipynb #ab91de33
+def is_current(out: Path, name: str, mark: str) -> bool:
+    """Whether page `name` was published with fingerprint `mark` and its files are as they were."""
+    files = published_files(out, name, mark)
+    try:
+        return bool(files) and all(hash_file(out / file) == digest for file, digest in files.items())
+    except OSError:
         return False
+
+# %% ../../nbs/report/41_runner.ipynb #e69ebb05
+@dataclasses.dataclass(frozen=True)
+class PlannedPage:
+    """A page of a run: file stem, template, title, the label of its region (None: it shows all regions) and the fingerprint of what it's made from."""
+
+    name: str
+    template: str
+    title: str
+    region: str | None
+    fingerprint: str
+
+# %% ../../nbs/report/41_runner.ipynb #64d76fdd
+def _record(out: Path) -> Path:
+    return out / ".pages.json"
+
+
+def write_record(out: Path, run_id: str, pages: list[PlannedPage]) -> Path:
+    """Write down which pages of run `run_id` belong into `out`, in place of an earlier record."""
+    return atomic_write(_record(out), json.dumps({"run_id": run_id, "pages": [dataclasses.asdict(page) for page in pages]}, indent=1))
+
+
+def read_record(out: Path) -> tuple[str, list[PlannedPage]] | None:
+    """Run and pages that `out` was last planned for; None where nothing readable says so."""
+    try:
+        told = json.loads(_record(out).read_text(encoding="utf-8"))
+        return str(told["run_id"]), [PlannedPage(**page) for page in told["pages"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 # %% ../../nbs/report/41_runner.ipynb #7a8fbe30
 @functools.cache
@@ -159,8 +200,10 @@ def _exporter() -> object:
     return HTMLExporter(template_name="basic", exclude_input=True, exclude_markdown=True, exclude_output_prompt=True, **closed)
 
 # %% ../../nbs/report/41_runner.ipynb #fe243ee4
-def page_body(notebook: nbformat.NotebookNode) -> str:
+def page_body(notebook: "nbformat.NotebookNode") -> str:
     """The outputs of an executed notebook as HTML; the same outputs give the same text (papermill's cells have random ids)."""
+    import nbformat
+
     shown = [cell for cell in notebook.cells if cell.get("outputs")]
     named = [{**cell, "id": f"part-{place}"} for place, cell in enumerate(shown)]
     return _exporter().from_notebook_node(nbformat.from_dict({**notebook, "cells": named}))[0]
@@ -230,6 +273,7 @@ def warm_up() -> None:
     import logging
     import warnings
 
+    import nbformat
     import papermill  # noqa: F401
     import pyarrow.parquet  # noqa: F401
 
@@ -380,6 +424,20 @@ def index_page(results: Results, words: object, pages: list[Page], failed: dict[
     parts += [layout.heading(words, "record").data, layout.record_table(results, words).data]
     return layout.document(words, words("index_title"), "\n".join(parts), home="")
 
+# %% ../../nbs/report/41_runner.ipynb #3e451048
+def _planned(jobs: list[dict], index_title: str) -> list[PlannedPage]:
+    """The record's pages: those of `jobs`, and the index, whose fingerprint is that of all the others."""
+    found = [PlannedPage(job["name"], Path(job["template"]).stem, job["title"], job["parameters"].get("region"), job["fingerprint"]) for job in jobs]
+    return [*found, PlannedPage("index", "index", index_title, None, hash_json([page.fingerprint for page in found]))]
+
+
+def _publish_index(out: Path, mark: str, text: str) -> Path:
+    """Publish the index with its record of completion."""
+    _state(out, "index").unlink(missing_ok=True)
+    index = atomic_write(out / "index.html", text)
+    atomic_write(_state(out, "index"), json.dumps({"fingerprint": mark, "files": {index.name: hash_file(index)}}, indent=1))
+    return index
+
 # %% ../../nbs/report/41_runner.ipynb #9a632f87
 def _index_links(results: Results, words: object, pages: list[Page], failed: dict[str, str]) -> dict:
     """Links by region code; a failed page is named as such and still linked, for its traceback."""
@@ -417,13 +475,15 @@ def run_reports(results_folder: str | Path, out: str | Path, lang: str = "pt-BR"
     if jobs < 1:
         raise UsageError(f"jobs = {jobs}", "1 or more", "pass --jobs 2")
     pages = plan_pages(results, lang, regions)
-    planned = make_jobs(pages, Path(results_folder), out, templates_folder(templates))
+    wanted, words = make_jobs(pages, Path(results_folder), out, templates_folder(templates)), words_for(results.dataset, lang)
+    record = _planned(wanted, words("index_title"))
     with only_runner(out):
-        todo = [job for job in planned if not (resume and is_current(out, job["name"], job["fingerprint"]))]
+        write_record(out, results.run.run_id, record)
+        todo = [job for job in wanted if not (resume and is_current(out, job["name"], job["fingerprint"]))]
         failed, attempts = _make_all(todo, jobs, out)
         if regions is None:
-            _remove_others(out, {page.name for page in pages})
-        index = atomic_write(out / "index.html", index_page(results, words_for(results.dataset, lang), pages, failed))
+            _remove_others(out, {page.name for page in record})
+        index = _publish_index(out, record[-1].fingerprint, index_page(results, words, pages, failed))
     made = [job["name"] for job in todo if job["name"] not in failed]
     skipped = [page.name for page in pages if page.name not in attempts]
     result = RunnerResult(index, tuple(made), tuple(skipped), failed, attempts, round(time.monotonic() - started, 2))

@@ -8,7 +8,6 @@ __all__ = ['Words', 'Algorithm', 'Seconds', 'ACCESS_VARIABLE', 'Mfa', 'Claims', 
            'refusal_event', 'visible']
 
 # %% ../../nbs/serve/51_access.ipynb #554b3728
-import asyncio
 import hashlib
 import json
 import os
@@ -299,19 +298,18 @@ class TokenVerifier:
     def verify(self, token: str) -> Principal:
         """Who sent `token`. Raises Refused with the reason."""
         parts = _opened(token)
-        return self._verified(token, parts, *_check_header(parts.headers(), self.access))
+        kid, algorithm = _check_header(parts.headers(), self.access)
+        return self._verified(token, parts, self.keys.find(kid, algorithm), algorithm)
 
     async def verify_async(self, token: str) -> Principal:
         """As `verify`, without holding up others while the issuer is asked for a key."""
         parts = _opened(token)
         kid, algorithm = _check_header(parts.headers(), self.access)
-        if self.keys.at_hand(kid, algorithm):
-            return self._verified(token, parts, kid, algorithm)
-        return await asyncio.to_thread(self._verified, token, parts, kid, algorithm)
+        return self._verified(token, parts, await self.keys.find_async(kid, algorithm), algorithm)
 
-    def _verified(self, token: str, parts: "CompactSignature", kid: str, algorithm: str) -> Principal:
+    def _verified(self, token: str, parts: "CompactSignature", key: Any, algorithm: str) -> Principal:
         """The checks that need the key."""
-        claims = _signed_claims(parts, self.keys.find(kid, algorithm), algorithm)
+        claims = _signed_claims(parts, key, algorithm)
         _check_standard(claims, self.access, self._now())
         _check_ours(claims, self.access)
         _check_mfa(claims, self.access.mfa)

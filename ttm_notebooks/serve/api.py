@@ -30,6 +30,7 @@ from .ledger import KeyReused, Ledger, LedgerUnavailable, digest
 from .models import Served, Shelf, UnknownVersion
 from .monitoring import Metrics
 from .openapi import ARROW, JSON, NDJSON, openapi_document
+from .pages import action_of, list_pages, page, principal
 from .problems import Guard, Limits, ProblemRaised, is_near, problem_response
 from .schemas import BatchRequest, HealthAnswer, ModelsAnswer, Series
 from .tls import SecurityHeaders
@@ -84,13 +85,6 @@ def _new_model(service: Service, served: Served) -> None:
     service.audit.append(Event("configuration_change", None, "model_current", served.version, details=details))
     service.metrics.swaps.inc()
     service.metrics.trained = served.trained or time.time()
-
-# %% ../../nbs/serve/50_api.ipynb #2ff3daad
-async def _principal(service: Service, request: Request, permission: str) -> Principal:
-    """Who asks, and may. Raises Refused."""
-    who = await service.verifier.verify_async(bearer_token(request.headers.get("authorization")))
-    demand(who, permission)
-    return who
 
 # %% ../../nbs/serve/50_api.ipynb #cceb0d2d
 async def _near_or_known(service: Service, request: Request, permission: str | None = None) -> None:
@@ -196,7 +190,7 @@ async def _answers(service: Service, served: Served, asked: BatchRequest) -> lis
 # %% ../../nbs/serve/50_api.ipynb #1d7874f5
 async def _predict(service: Service, request: Request) -> Response:
     """POST /predict."""
-    who = await _principal(service, request, "read_predictions")
+    who = await principal(service, request, "read_predictions")
     _media_type(request, JSON)
     asked = single_request(await request.body())
     served = await _served(service, asked.model_version)
@@ -229,7 +223,7 @@ async def _served(service: Service, version: str | None) -> Served:
 # %% ../../nbs/serve/50_api.ipynb #c83aa076
 async def _predict_batch(service: Service, request: Request) -> Response:
     """POST /predict/batch."""
-    who = await _principal(service, request, "read_predictions")
+    who = await principal(service, request, "read_predictions")
     form, kind = _accepted(request), _media_type(request, JSON, NDJSON, ARROW)
     content = await request.body()
     asked = await asyncio.to_thread(batch_request, content, kind, request.query_params)
@@ -267,7 +261,7 @@ async def _pinned(service: Service, request: Request, who: Principal, served: Se
 # %% ../../nbs/serve/50_api.ipynb #24db67ed
 async def _models(service: Service, request: Request) -> Response:
     """GET /models."""
-    who = await _principal(service, request, "read_models")
+    who = await principal(service, request, "read_models")
     known, until = getattr(service, "_listed", (b"", 0.0))
     if time.monotonic() > until:
         try:
@@ -308,7 +302,7 @@ async def _metrics(service: Service, request: Request) -> Response:
 # %% ../../nbs/serve/50_api.ipynb #92f21ac9
 async def _refused(service: Service, request: Request, refusal: Refused) -> Response:
     """The answer to somebody who may not."""
-    event = refusal_event(refusal, request.url.path.strip("/").replace("/", "_") or "root")
+    event = refusal_event(refusal, action_of(request.url.path))
     told = {"request_id": request.scope["request_id"], **({"regions": refusal.regions} if hasattr(refusal, "regions") else {})}
     await service.note(replace(event, details=event.details | told))
     return problem_response(refusal.reason, refusal.status, refusal.expected or refusal.found, None, getattr(refusal, "errors", None), refusal.headers,
@@ -352,7 +346,8 @@ async def _http_problem(request: Request, error: HTTPException) -> Response:
 
 # %% ../../nbs/serve/50_api.ipynb #b8554ea8
 ROUTES = (("POST", "/predict", _predict), ("POST", "/predict/batch", _predict_batch), ("GET", "/models", _models), ("GET", "/health", _health),
-          ("GET", "/health/live", _health), ("GET", "/health/ready", _health), ("GET", "/metrics", _metrics))
+          ("GET", "/health/live", _health), ("GET", "/health/ready", _health), ("GET", "/metrics", _metrics),
+          ("GET", "/reports", list_pages), ("GET", "/reports/{name}", page))
 
 # %% ../../nbs/serve/50_api.ipynb #89b07fb1
 def create_app(service: Service, server: str | None = None, mounts: dict[str, Any] | None = None) -> SecurityHeaders:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 from ..core.errors import TTMError
-from .schemas import BatchAnswer, BatchRequest, HealthAnswer, HistoryWeek, ModelFacts, ModelsAnswer, PredictAnswer, PredictRequest, Series
+from .schemas import BatchAnswer, BatchRequest, HealthAnswer, HistoryWeek, ModelFacts, ModelsAnswer, PageFacts, PagesAnswer, PredictAnswer, PredictRequest, Series
 
 # %% ../../nbs/serve/53_client.ipynb #580ced67
 if TYPE_CHECKING:
@@ -108,6 +108,14 @@ class Client(_Connection):
     def models(self) -> list[ModelFacts]:
         """All versions, the newest first. Raises ServiceProblem."""
         return ModelsAnswer.model_validate_json(self._ask("GET", "/models").content).models
+
+    def pages(self) -> list[PageFacts]:
+        """The report pages that this token may see. Raises ServiceProblem."""
+        return PagesAnswer.model_validate_json(self._ask("GET", "/reports").content).pages
+
+    def page(self, name: str) -> bytes:
+        """A page, or the CSV or spreadsheet beside it, as the run published it. Raises ServiceProblem."""
+        return self._ask("GET", f"/reports/{name}").content
 
     def health(self) -> HealthAnswer:
         """How the service is, also when it's not well."""

@@ -6,11 +6,13 @@
 __all__ = ['Fetch', 'KTY', 'IssuerTrouble', 'trusted', 'http_fetch', 'discover', 'read_keys', 'key_type', 'IssuerKeys']
 
 # %% ../../nbs/serve/49_jwks.ipynb #c01236e3
+import asyncio
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
@@ -128,7 +130,8 @@ class _Memory:
     def __init__(self, issuer: str, fetch: Fetch, pause: float, now: Callable[[], float]):
         self.issuer, self.pause, self.questions = issuer, pause, 0
         self.trouble: IssuerTrouble | None = None
-        self._fetch, self._now, self._lock = fetch, now, threading.Lock()
+        self._fetch, self._now, self._lock, self._question = fetch, now, threading.Lock(), Future()
+        self._question.set_result(None)
         self._held, self._tried = _Held({}, float("-inf")), float("-inf")
 
     @property
@@ -136,53 +139,64 @@ class _Memory:
         """Seconds since the issuer last gave its keys; infinite where it never did."""
         return self._now() - self._held.since
 
-    def refresh(self) -> None:
-        """Ask the issuer, unless it was asked within `pause` seconds; waits for another thread that is asking already. Keeps what it has on trouble."""
+    def ask(self) -> "Future[None]":
+        """The question to the issuer that is under way, else a new one, unless it was asked within `pause` seconds. On trouble what is held stays."""
         with self._lock:
-            if self._now() - self._tried < self.pause:
-                return
-            first, self._tried, self.questions = self.age == float("inf"), self._now(), self.questions + 1
-            try:
-                found = read_keys(self._fetch(discover(self.issuer, self._fetch)))
-            except IssuerTrouble as error:
-                self.trouble = error
-                return
-            self._held, self.trouble = _Held(found, self._now()), None
+            if self._question.done() and self._now() - self._tried >= self.pause:
+                question: Future[None] = Future()
+                question.set_running_or_notify_cancel()
+                threading.Thread(target=self._answer, args=(question,), name="issuer keys", daemon=True).start()
+                self._question, self._tried, self.questions = question, self._now(), self.questions + 1
+            return self._question
+
+    def _answer(self, question: "Future[None]") -> None:
+        """Ask the issuer, keep what it says, and let those who wait go on."""
+        first = self.age == float("inf")
+        try:
+            self._held, self.trouble = _Held(read_keys(self._fetch(discover(self.issuer, self._fetch))), self._now()), None
+        except IssuerTrouble as error:
+            self.trouble, first = error, False
+        except BaseException as error:
+            question.set_exception(error)
+            return
+        with self._lock:
             self._tried = float("-inf") if first else self._tried
+        question.set_result(None)
 
 # %% ../../nbs/serve/49_jwks.ipynb #ebf58c79
 class IssuerKeys(_Memory):
-    """The public keys of `issuer`, cached; `fresh`, `kept` and `pause` are seconds. Safe to share between threads."""
+    """The public keys of `issuer`, cached; `fresh`, `kept` and `pause` are seconds. Safe to share between threads and loops."""
 
     def __init__(self, issuer: str, fetch: Fetch | None = None, fresh: float = 3600, kept: float = 86400, pause: float = 10,
                  now: Callable[[], float] = time.monotonic):
         super().__init__(issuer, fetch or http_fetch(), pause, now)
         self.fresh, self.kept = fresh, kept
-        self._behind: threading.Thread | None = None
 
-    def _kept(self, kid: str, algorithm: str) -> "Key | None":
-        """The key in memory, if it may still be trusted."""
-        return self._held.keys.get((kid, key_type(algorithm))) if self.age <= self.kept else None
-
-    def at_hand(self, kid: str, algorithm: str) -> bool:
-        """Whether `find` answers at once, without waiting for the network."""
-        return self._kept(kid, algorithm) is not None
+    def recall(self, kid: str, algorithm: str) -> "Key | None":
+        """The key from memory, if it may still be trusted; never waits. An old one is asked for again meanwhile."""
+        if self.age > self.kept:
+            return None
+        key = self._held.keys.get((kid, key_type(algorithm)))
+        if key and self.age > self.fresh:
+            self.ask()
+        return key
 
     def find(self, kid: str, algorithm: str) -> "Key":
         """The key `kid` for `algorithm`. Raises Refused: unknown_key, or issuer_unavailable where the issuer can't be asked."""
-        if key := self._kept(kid, algorithm):
-            if self.age > self.fresh:
-                self._refresh_behind()
+        if key := self.recall(kid, algorithm):
             return key
-        self.refresh()
-        if key := self._kept(kid, algorithm):
+        self.ask().result()
+        return self.recall(kid, algorithm) or self._refuse(algorithm)
+
+    async def find_async(self, kid: str, algorithm: str) -> "Key":
+        """`find` for coroutines: waiting for the issuer takes no thread, and a key in memory does not wait at all."""
+        if key := self.recall(kid, algorithm):
             return key
+        await asyncio.wrap_future(self.ask())
+        return self.recall(kid, algorithm) or self._refuse(algorithm)
+
+    def _refuse(self, algorithm: str) -> NoReturn:
+        """Raise the Refused of a key that was asked for in vain."""
         if self.trouble:
             raise Refused("issuer_unavailable", f"the keys of {self.issuer} can't be read at the moment", retry_after=int(self.pause) + 1)
         raise Refused("unknown_key", f"the issuer {self.issuer} publishes no key of that name for {algorithm}")
-
-    def _refresh_behind(self) -> None:
-        """Refresh in a thread, unless one is at it or it is too early."""
-        if self._now() - self._tried >= self.pause and not (self._behind and self._behind.is_alive()):
-            self._behind = threading.Thread(target=self.refresh, name="issuer keys", daemon=True)
-            self._behind.start()

@@ -202,7 +202,6 @@ VARIABLE = "TTM_SERVE"
 # %% ../../nbs/serve/54_launch.ipynb #76b144b8
 def application() -> Any:
     """The ASGI application of a worker; what it is told stands in TTM_SERVE."""
-    from ttm_notebooks.core.roles import refusal_event
     from ttm_notebooks.serve.api import create_app
     from ttm_notebooks.serve.issuer import issuer_app
 
@@ -214,7 +213,7 @@ def application() -> Any:
     service, mounts = service_of(told), {}
     if told.dev:
         issuer = issuer_of(told)
-        issuer.on_refusal = lambda refusal: service.audit.append(refusal_event(refusal, "issuer_token"))
+        issuer.on_event = service.audit.append
         mounts["/issuer"] = issuer_app(issuer, str(_certificate(told).ca))
     return create_app(service, told.url, mounts)
 

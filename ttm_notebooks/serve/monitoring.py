@@ -21,7 +21,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 LATENCY = (0.0025, 0.005, 0.01, 0.015, 0.025, 0.04, 0.06, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0, 10.0)
 SIZES = (1, 2, 4, 8, 16, 32)
 WAITS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5)
-ROUTES = ("/predict", "/predict/batch", "/models", "/health", "/health/live", "/health/ready", "/metrics", "/openapi.json")
+ROUTES = ("/predict", "/predict/batch", "/models", "/health", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/reports")
 
 # %% ../../nbs/serve/52_monitoring.ipynb #6d858aa7
 class Metrics:
@@ -46,7 +46,8 @@ class Metrics:
 
     def seen_request(self, route: str, status: int, seconds: float) -> None:
         """Tell of an answered request; unknown routes share one name, or a stranger could invent labels."""
-        self.latency.labels(route if route in ROUTES else "other", f"{status // 100}xx").observe(seconds)
+        route = "/reports" if route.startswith("/reports/") else route if route in ROUTES else "other"
+        self.latency.labels(route, f"{status // 100}xx").observe(seconds)
 
     def render(self) -> bytes:
         """All metrics in Prometheus' text format."""

@@ -6,8 +6,8 @@
 __all__ = ['MOST_WEEKS', 'Monday', 'Amount', 'Code', 'Horizon', 'Level', 'ModelVersion', 'History', 'Covariate', 'Plan',
            'MOST_SERIES', 'REQUESTS', 'ANSWERS', 'Told', 'HistoryWeek', 'Series', 'PredictRequest', 'BatchRequest',
            'Prediction', 'Bound', 'Bounds', 'Interval', 'PastError', 'Calibration', 'Origin', 'Metadata',
-           'PredictAnswer', 'BatchAnswer', 'ModelFacts', 'ModelsAnswer', 'HealthAnswer', 'FieldProblem', 'Problem',
-           'component_schemas']
+           'PredictAnswer', 'BatchAnswer', 'ModelFacts', 'ModelsAnswer', 'PageFacts', 'PagesAnswer', 'HealthAnswer',
+           'FieldProblem', 'Problem', 'component_schemas']
 
 # %% ../../nbs/serve/46_schemas.ipynb #45006a59
 from datetime import date
@@ -208,6 +208,27 @@ class ModelsAnswer(Told):
     models: list[ModelFacts]
 
 
+class PageFacts(Told):
+    """A report page: `region` is null where it shows all regions, `numbers` are the addresses of its figures as CSV and XLSX."""
+
+    name: str
+    title: str
+    kind: str
+    region: str | None
+    as_of: date
+    href: str
+    numbers: list[str]
+
+
+class PagesAnswer(Told):
+    """The pages of the newest finished run that the caller may see; `missing` names those that are not made yet, or failed. No run: null, and no pages."""
+
+    run_id: str | None
+    as_of: date | None
+    pages: list[PageFacts]
+    missing: list[str]
+
+
 class HealthAnswer(Told):
     """`status`: ok, degraded (it answers, but something is missing), or failing (it does not answer)."""
 
@@ -241,7 +262,7 @@ class Problem(Told):
 
 # %% ../../nbs/serve/46_schemas.ipynb #9952a743
 REQUESTS = (PredictRequest, BatchRequest, Series)
-ANSWERS = (PredictAnswer, BatchAnswer, ModelsAnswer, HealthAnswer, Problem)
+ANSWERS = (PredictAnswer, BatchAnswer, ModelsAnswer, PagesAnswer, HealthAnswer, Problem)
 
 
 def component_schemas() -> dict[str, Any]:

@@ -20,7 +20,9 @@ __all__ = ['CURVE', 'PINNED', 'LOOSE', 'THIEF', 'NOW', 'LAW', 'SECRETS', 'NAN', 
            'test_a_withdrawn_key_is_forgotten_within_the_hour', 'test_made_up_names_cannot_make_us_ask_much',
            'test_many_at_once_ask_once', 'test_an_outage_is_survived_for_the_stated_time',
            'test_an_issuer_that_answers_nonsense_is_down', 'test_another_tenants_document_is_not_believed',
-           'test_strangers_with_made_up_keys_hold_up_nobody', 'test_tokens_of_the_usual_issuers',
+           'SlowIssuer', 'test_strangers_with_made_up_keys_hold_up_nobody',
+           'test_all_who_come_during_a_question_share_its_answer',
+           'test_a_fault_of_our_own_reaches_all_who_wait_and_is_not_kept', 'test_tokens_of_the_usual_issuers',
            'test_maps_and_machines', 'test_descriptions_with_mistakes_are_refused',
            'test_variables_override_and_are_checked', 'test_strays_in_a_list_of_keys_are_left_out']
 
@@ -30,6 +32,7 @@ import base64
 import hmac
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
@@ -339,7 +342,7 @@ def test_a_withdrawn_key_is_forgotten_within_the_hour():
         assert trusting.verify(it.token()).subject == "ana"
         it.keys, it.clock = [LOOSE], 3601.0
         trusting.verify(it.token())
-        trusting.keys._behind.join()
+        trusting.keys.ask().result()
         assert reason_of(trusting, it.token()) == "unknown_key" and trusting.verify(it.token(LOOSE)).subject == "ana"
 
 
@@ -375,7 +378,7 @@ def test_an_outage_is_survived_for_the_stated_time():
         trusting.verify(it.token())
     it.clock = 7200.0
     assert trusting.verify(it.token()).subject == "ana"
-    trusting.keys._behind.join()
+    trusting.keys.ask().result()
     with pytest.raises(Refused) as caught:
         trusting.verify(it.token(header={"kid": "new"}))
     assert (caught.value.reason, caught.value.status, caught.value.retry_after) == ("issuer_unavailable", 503, 11)
@@ -408,34 +411,87 @@ def test_another_tenants_document_is_not_believed():
         told["issuer"] = it.url
         assert TokenVerifier(Access(issuer=it.url, audience="ttm"), IssuerKeys(it.url, keys._fetch), now=lambda: NOW).verify(it.token()).subject == "ana"
 
+# %% ../../nbs/tests/51_test_access.ipynb #f004d28e
+class SlowIssuer:
+    """An issuer that gives its keys at once the first time, and then only when `gate` is open; `entered` tells that somebody asks, `stuck` that nobody opened."""
 
+    def __init__(self, *keys):
+        self.gate, self.entered, self.stuck, self.keys, self.asked = threading.Event(), threading.Event(), False, list(keys), 0
+        self.signer = Issuer(*keys)
+        self.signer.url = "https://slow.example"
+        self.verifier = TokenVerifier(Access(issuer=self.signer.url, audience="ttm"), IssuerKeys(self.signer.url, self.fetch), now=lambda: NOW)
+
+    def fetch(self, url):
+        """Discovery or keys."""
+        if "well-known" in url:
+            self.asked += 1
+            return {"issuer": self.signer.url, "jwks_uri": f"{self.signer.url}/jwks"}
+        if self.asked > 1:
+            self.entered.set()
+            self.stuck = not self.gate.wait(20)
+        return {"keys": [key.as_dict(private=False) for key in self.keys]}
+
+    async def crowd(self, *tokens):
+        """Tasks that verify `tokens`, all of them waiting for the issuer, which holds one question."""
+        assert (await self.verifier.verify_async(self.signer.token())).subject == "ana"
+        tasks = [asyncio.create_task(self.verifier.verify_async(token)) for token in tokens]
+        while not self.entered.is_set():
+            await asyncio.sleep(0)
+        return tasks
+
+    def strangers(self, count):
+        """Tokens of as many made-up keys."""
+        return [self.signer.token(header={"kid": f"made-up-{number}"}) for number in range(count)]
+
+# %% ../../nbs/tests/51_test_access.ipynb #005ef994
 def test_strangers_with_made_up_keys_hold_up_nobody():
-    gate, entered = threading.Event(), threading.Event()
-    access = Access(issuer="https://slow.example", audience="ttm")
-    it, served = Issuer(CURVE), []
-    it.url = access.issuer
-
-    def slow(url):
-        served.append(url)
-        if len(served) > 2:
-            entered.set()
-            assert gate.wait(30)
-        return {"issuer": it.url, "jwks_uri": f"{it.url}/jwks"} if "well-known" in url else {"keys": [CURVE.as_dict(private=False)]}
+    slow = SlowIssuer(CURVE)
 
     async def road():
-        trusting = TokenVerifier(access, IssuerKeys(it.url, slow), now=lambda: NOW)
-        assert (await trusting.verify_async(it.token())).subject == "ana"
-        stranger = asyncio.create_task(trusting.verify_async(it.token(header={"kid": "made-up"})))
-        while not entered.is_set():
-            await asyncio.sleep(0.001)
-        known = [(await trusting.verify_async(it.token())).subject for _ in range(20)]
-        waiting = not stranger.done()
-        gate.set()
-        with pytest.raises(Refused, match="publishes no key"):
-            await stranger
-        return known == ["ana"] * 20 and waiting
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4))
+        strangers = await slow.crowd(*slow.strangers(12))
+        known = [(await slow.verifier.verify_async(slow.signer.token())).subject for _ in range(20)]
+        waiting = not any(task.done() for task in strangers)
+        await asyncio.to_thread(slow.gate.set)
+        answers = await asyncio.gather(*strangers, return_exceptions=True)
+        return known == ["ana"] * 20 and waiting and {answer.reason for answer in answers} == {"unknown_key"}
 
-    assert asyncio.run(road())
+    assert asyncio.run(road()) and not slow.stuck and slow.asked == 2
+
+
+def test_all_who_come_during_a_question_share_its_answer():
+    fresh = ECKey.generate_key("P-256", parameters={"kid": "fresh"})
+    slow = SlowIssuer(CURVE)
+
+    async def road():
+        waiting = await slow.crowd(*slow.strangers(2), *[slow.signer.token(fresh)] * 5)
+        slow.keys.append(fresh)
+        waiting[2].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting[2]
+        slow.gate.set()
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    answers = asyncio.run(road())
+    assert [answer.reason for answer in answers[:2]] == ["unknown_key"] * 2 and isinstance(answers[2], asyncio.CancelledError)
+    assert [answer.subject for answer in answers[3:]] == ["ana"] * 4 and slow.asked == 2
+
+
+def test_a_fault_of_our_own_reaches_all_who_wait_and_is_not_kept():
+    broken = [True]
+
+    def fetch(url):
+        if broken[0]:
+            raise KeyError("a mistake of ours")
+        return {"issuer": it.url, "jwks_uri": f"{it.url}/jwks"} if "well-known" in url else {"keys": [CURVE.as_dict(private=False)]}
+
+    it = Issuer(CURVE)
+    it.url = "https://slow.example"
+    trusting = TokenVerifier(Access(issuer=it.url, audience="ttm"), IssuerKeys(it.url, fetch, pause=0), now=lambda: NOW)
+    with pytest.raises(KeyError, match="a mistake of ours"):
+        trusting.verify(it.token())
+    broken[0] = False
+    assert trusting.verify(it.token()).subject == "ana"
 
 # %% ../../nbs/tests/51_test_access.ipynb #ee13ca84
 COMPANIES = {

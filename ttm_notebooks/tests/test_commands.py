@@ -4,9 +4,11 @@
 
 # %% auto #0
 __all__ = ['KEYED', 'company', 'asked', 'test_from_a_run_to_a_champion_and_back',
-           'test_refusals_end_with_their_code_and_in_the_log', 'test_a_touched_log_is_found']
+           'test_refusals_end_with_their_code_and_in_the_log',
+           'test_without_a_key_nothing_is_decided_unless_it_is_said', 'test_a_touched_log_is_found']
 
 # %% ../../nbs/tests/88_test_commands.ipynb #3584537a
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,12 +59,28 @@ def test_from_a_run_to_a_champion_and_back(company):
 def test_refusals_end_with_their_code_and_in_the_log(company, tmp_path):
     missing = asked(company, "models", "promote", "--version", "99")
     assert missing.returncode == 1 and "Traceback" not in missing.stderr and "99" in missing.stderr
-    keyless = asked(company, "models", "promote", "--version", "1", env={})
-    assert "TTM_AUDIT_KEY is not set" in keyless.stderr
     for words in (("audit", "verify"), ("audit", "show")):
         told = asked(company, *words, env={})
         assert told.returncode == 4 and "Traceback" not in told.stderr, told.stderr
     assert asked(company, "audit", "prune", "--before", "2030-01-01").returncode == 2
+
+# %% ../../nbs/tests/88_test_commands.ipynb #530fdaa8
+def test_without_a_key_nothing_is_decided_unless_it_is_said(company, tmp_path):
+    shutil.copytree(company.parent / "out", tmp_path / "out", ignore=shutil.ignore_patterns("registry", "audit"))
+    shutil.copytree(company, tmp_path / "small")
+    mine = tmp_path / "small"
+    for day in ("2023-12-25", "2024-01-01"):
+        assert asked(mine, "models", "register", "--as-of", day).returncode == 0
+    assert asked(mine, "models", "promote", "--version", "1").returncode == 0
+    before, entered = asked(mine, "models", "list").stdout, asked(mine, "audit", "show").stdout
+    for words, env in ((("promote", "--version", "2"), {}), (("rollback",), {"TTM_AUDIT_KEY": "no key"})):
+        told = asked(mine, "models", *words, env=env)
+        assert told.returncode == 4 and "TTM_AUDIT_KEY" in told.stderr and "--unaudited" in told.stderr and "Traceback" not in told.stderr
+    assert asked(mine, "models", "list").stdout == before and "in no audit log" not in before
+    for words in (("promote", "--version", "2"), ("rollback",)):
+        said = asked(mine, "models", *words, "--unaudited", env={})
+        assert said.returncode == 0 and "in no audit log" in said.stderr and "in no audit log" in said.stdout, said.stderr
+    assert asked(mine, "models", "list").stdout.count("in no audit log") == 2 and asked(mine, "audit", "show").stdout == entered
 
 # %% ../../nbs/tests/88_test_commands.ipynb #d2276d9b
 def test_a_touched_log_is_found(company):

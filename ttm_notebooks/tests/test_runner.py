@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['PLANTED', 'small', 'run_folder', 'site', 'make_here', 'pages_of', 'test_all_pages_and_files_are_there',
-           'test_no_torch_in_the_workers', 'values', 'test_national_is_the_sum_of_the_regions_pages_to_the_cent',
-           'Outline', 'check_page', 'test_pages_open_on_a_closed_network', 'test_the_other_language_is_whole',
-           'test_one_channel_or_one_series', 'test_accepted_quality_marks_every_page',
-           'test_baseline_and_missing_backtest_are_said_plainly', 'test_region_without_history_has_a_page_that_says_so',
+           'test_the_record_says_whose_each_page_is', 'test_no_torch_in_the_workers', 'values',
+           'test_national_is_the_sum_of_the_regions_pages_to_the_cent', 'Outline', 'check_page',
+           'test_pages_open_on_a_closed_network', 'test_the_other_language_is_whole', 'test_one_channel_or_one_series',
+           'test_accepted_quality_marks_every_page', 'test_baseline_and_missing_backtest_are_said_plainly',
+           'test_region_without_history_has_a_page_that_says_so',
            'test_stopped_by_quality_leaves_the_quality_page_alone', 'runner_words', 'test_second_time_does_nothing',
            'test_what_makes_a_page_stale', 'test_damaged_or_missing_files_are_stale',
            'test_unknown_and_mistyped_parameters_are_refused_before_anything_runs',
@@ -77,6 +78,17 @@ def test_all_pages_and_files_are_there(site):
     names = {file.name for file in out.iterdir() if not file.name.startswith(".")}
     numbers = {f"{name}.{ending}" for name in ("executive", "regional-sp", "regional-go") for ending in ("csv", "xlsx")}
     assert names == numbers | {f"{name}.html" for name in (*result.done, "index")}
+
+
+def test_the_record_says_whose_each_page_is(site, run_folder):
+    out, result = site
+    run_id, pages = runner.read_record(out)
+    assert run_id == load_results(run_folder).run.run_id
+    assert {page.name: page.region for page in pages} == {**dict.fromkeys((*result.done, "index")), "regional-sp": "SP", "regional-go": "GO"}
+    for page in pages:
+        files = runner.published_files(out, page.name, page.fingerprint)
+        assert {f"{page.name}.html"} <= set(files) and all(runner.hash_file(out / file) == digest for file, digest in files.items())
+        assert runner.published_files(out, page.name, "0" * 64) == {}
 
 
 def test_no_torch_in_the_workers(site):

@@ -8,7 +8,8 @@ __all__ = ['Heard', 'ask', 'callers', 'until', 'more_heard', 'published', 'check
            'test_a_new_model_mixes_no_answer', 'health', 'test_the_warehouse_may_go_and_come_back',
            'test_a_full_disk_stops_the_service_and_loses_no_entry', 'small',
            'test_overload_is_refused_with_a_time_and_never_a_fault', 'raw', 'test_a_body_that_never_ends_is_cut_off',
-           'test_only_tls_1_3_is_spoken', 'test_sigterm_lets_what_was_begun_end']
+           'test_only_tls_1_3_is_spoken', 'test_tokens_that_are_given_out_are_in_the_log',
+           'test_sigterm_lets_what_was_begun_end']
 
 # %% ../../nbs/tests/54_test_serving.ipynb #e3c99f83
 import contextlib
@@ -28,8 +29,10 @@ import httpx
 import pytest
 
 from ..core.audit import entries, verify
+from ..core.errors import TTMError
 from ..forecast.results import load_results
 from ..serve.client import Client
+from ..serve.issuer import renew_tokens, request_tokens
 from ..serve.launch import Started, audit_key_of
 from .served import company, finished, sales, served_company
 
@@ -235,6 +238,16 @@ def test_only_tls_1_3_is_spoken(small):
         raw(small, old)
     with raw(small, ssl.create_default_context(cafile=str(small.ca))) as line:
         assert line.version() == "TLSv1.3"
+
+# %% ../../nbs/tests/54_test_serving.ipynb #9dab91fd
+def test_tokens_that_are_given_out_are_in_the_log(lone):
+    folder = lone.told.place / "issuer"
+    tokens = request_tokens(folder, "business_user", ["SP"])
+    renew_tokens(folder, tokens.refresh_token)
+    with pytest.raises(TTMError, match="refuses"):
+        renew_tokens(folder, tokens.refresh_token)
+    log = entries(lone.told.home / "audit", key=audit_key_of(lone.told))
+    assert {"issue_token", "renew_token"} <= set(log["action"]) and "replayed" in set(log[log["kind"] == "refusal"]["outcome"])
 
 # %% ../../nbs/tests/54_test_serving.ipynb #827f7140
 def test_sigterm_lets_what_was_begun_end():
