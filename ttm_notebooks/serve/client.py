@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 from ..core.errors import TTMError
-from .schemas import BatchAnswer, BatchRequest, HealthAnswer, HistoryWeek, ModelFacts, ModelsAnswer, PageFacts, PagesAnswer, PredictAnswer, PredictRequest, Series
+from .schemas import (BatchAnswer, BatchRequest, HealthAnswer, HistoryWeek, ModelFacts, ModelsAnswer, PageFacts, PagesAnswer, PredictAnswer,
+                                         PredictRequest, Series)
 
 # %% ../../nbs/serve/53_client.ipynb #580ced67
 if TYPE_CHECKING:
