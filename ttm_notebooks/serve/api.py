@@ -8,6 +8,7 @@ __all__ = ['ROUTES', 'Service', 'create_app']
 # %% ../../nbs/serve/50_api.ipynb #55c3ec2f
 import asyncio
 import contextlib
+import gc
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -57,7 +58,10 @@ class Service:
     def look(self) -> None:
         """Look for a new model, and whether the warehouse can be read."""
         self.shelf.told = lambda served: _new_model(self, served)
-        self.shelf.poll()
+        if self.shelf.poll():
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
         try:
             if self.warehouse:
                 self.warehouse()
