@@ -10,7 +10,7 @@ export UV_LINK_MODE ?= copy
 export MPLBACKEND = Agg
 export JUPYTER_PLATFORM_DIRS = 1
 
-.PHONY: run test environment development clean clean-notebooks export check notebooks pytest constraints bench
+.PHONY: run test environment development clean clean-notebooks export check notebooks pytest fuzz constraints
 
 run: environment
 	$(BIN)/ttm run $(DATASET) --jobs $(JOBS)
@@ -48,6 +48,10 @@ notebooks: development
 pytest: development
 	rm -f .coverage .coverage.*
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs --pyargs ttm_notebooks.tests --cov=ttm_notebooks --cov-config=.coveragerc --cov-report=term --cov-fail-under=90
+
+# Whatever can be sent to the service, at length (a short form is among the tests).
+fuzz: development
+	TTM_SCHEMATHESIS=500 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --pyargs ttm_notebooks.tests.test_api -k whatever
 
 export: development
 	$(BIN)/python tools/sync.py

@@ -108,8 +108,8 @@ def _take_turn(connection: "Connection", store: PostgresStore, patience: float) 
     connection.commit()
 
 # %% ../../nbs/data/12_postgres.ipynb #0775e004
-class PostgresWriter(Writer):
-    """Writes to a `PostgresStore`; outside `transaction` each change is committed by itself."""
+class _Changes:
+    """Transactions of a connection; outside `transaction` each change is committed by itself."""
 
     def __init__(self, store: PostgresStore, connection: "Connection"):
         self.store, self.connection, self.inside = store, connection, False
@@ -148,6 +148,10 @@ class PostgresWriter(Writer):
         with self._change():
             return _rows(self.connection, f"WITH touched AS ({query} RETURNING 1) SELECT count(*) AS n FROM touched", values)["n"][0].as_py()
 
+# %% ../../nbs/data/12_postgres.ipynb #c279a119
+class PostgresWriter(_Changes, Writer):
+    """Writes to a `PostgresStore`; outside `transaction` each change is committed by itself."""
+
     def tables(self) -> list[str]:
         with self._change():
             return _tables(self.connection, self.store.schema)
@@ -159,22 +163,11 @@ class PostgresWriter(Writer):
     def append(self, table: str, rows: pa.Table) -> int:
         rows = plain_table(rows)
         with self._change():
-            self._make_room(table, rows.schema)
+            _make_room(self, table, rows.schema)
             if rows.num_rows:
                 with self.connection.cursor() as cursor:
                     cursor.adbc_ingest(table, rows, mode="append", db_schema_name=self.store.schema)
         return rows.num_rows
-
-    def _make_room(self, table: str, schema: pa.Schema) -> None:
-        """Make the table, or add the columns it lacks."""
-        place, columns = self.store.place(table), [(quoted(item.name), SQL_TYPES[item.type][1]) for item in schema]
-        with self.connection.cursor() as cursor:
-            if table not in _tables(self.connection, self.store.schema):
-                cursor.execute(f"CREATE TABLE {place} ({', '.join(f'{name} {kind}' for name, kind in columns)})")
-                return
-            kept = _rows(self.connection, f"SELECT * FROM {place} LIMIT 0").schema
-            for item in check_types(table, kept, schema):
-                cursor.execute(f"ALTER TABLE {place} ADD COLUMN {quoted(item.name)} {SQL_TYPES[item.type][1]}")
 
     def delete(self, table: str, where: Where) -> int:
         clause, values = condition(where, "$")
@@ -195,3 +188,15 @@ class PostgresWriter(Writer):
             for table in self.tables():
                 other.execute(f"VACUUM FULL {self.store.place(table)}")
             other.execute("CHECKPOINT")
+
+# %% ../../nbs/data/12_postgres.ipynb #e8d846db
+def _make_room(writer: PostgresWriter, table: str, schema: pa.Schema) -> None:
+    """Make the table, or add the columns it lacks."""
+    place, columns = writer.store.place(table), [(quoted(item.name), SQL_TYPES[item.type][1]) for item in schema]
+    with writer.connection.cursor() as cursor:
+        if table not in _tables(writer.connection, writer.store.schema):
+            cursor.execute(f"CREATE TABLE {place} ({', '.join(f'{name} {kind}' for name, kind in columns)})")
+            return
+        kept = _rows(writer.connection, f"SELECT * FROM {place} LIMIT 0").schema
+        for item in check_types(table, kept, schema):
+            cursor.execute(f"ALTER TABLE {place} ADD COLUMN {quoted(item.name)} {SQL_TYPES[item.type][1]}")

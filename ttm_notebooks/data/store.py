@@ -172,7 +172,7 @@ class DuckDBStore(Store):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(f"{self.path}.lock", timeout=patience):
-                self._recover()
+                _recover(self)
                 writer = DuckDBWriter(self)
                 try:
                     yield writer
@@ -181,14 +181,15 @@ class DuckDBStore(Store):
         except Timeout:
             raise UsageError(f"another process is writing to {self.path}", "one writer at a time", "wait for it to end") from None
 
-    def _recover(self) -> None:
-        """Sweep what a killed writer left, and make the working file from the published one where it is missing or older."""
-        for left in (*self.path.parent.glob(f".{self.path.name}.*.part"), Path(f"{self.work}.compact")):
-            left.unlink(missing_ok=True)
-        shutil.rmtree(f"{self.work}.tmp", ignore_errors=True)
-        if self.path.exists() and _generation(self.path, self.key, True) not in (own := _generation(self.work, self.key), own - 1):
-            Path(f"{self.work}.wal").unlink(missing_ok=True)
-            _copy(self.path, self.work)
+# %% ../../nbs/data/12_store.ipynb #43267bde
+def _recover(store: DuckDBStore) -> None:
+    """Sweep what a killed writer left, and make the working file from the published one where it is missing or older."""
+    for left in (*store.path.parent.glob(f".{store.path.name}.*.part"), Path(f"{store.work}.compact")):
+        left.unlink(missing_ok=True)
+    shutil.rmtree(f"{store.work}.tmp", ignore_errors=True)
+    if store.path.exists() and _generation(store.path, store.key, True) not in (own := _generation(store.work, store.key), own - 1):
+        Path(f"{store.work}.wal").unlink(missing_ok=True)
+        _copy(store.path, store.work)
 
 # %% ../../nbs/data/12_store.ipynb #8e965aa1
 def _generation(path: Path, key: DataKey | None, read_only: bool = False) -> int:
@@ -252,20 +253,11 @@ class DuckDBWriter(Writer):
         rows = plain_table(rows)
         self.connection.register("arriving", rows)
         try:
-            self._make_room(table, rows.schema)
+            _make_room(self, table, rows.schema)
             self.connection.execute(f"INSERT INTO house.{quoted(table)} BY NAME SELECT * FROM arriving")
         finally:
             self.connection.unregister("arriving")
         return rows.num_rows
-
-    def _make_room(self, table: str, schema: pa.Schema) -> None:
-        """Make the table, or add the columns it lacks."""
-        place = f"house.{quoted(table)}"
-        if table not in self.tables():
-            self.connection.execute(f"CREATE TABLE {place} AS SELECT * FROM arriving LIMIT 0")
-            return
-        for item in check_types(table, _arrow(self.connection.execute(f"SELECT * FROM {place} LIMIT 0")).schema, schema):
-            self.connection.execute(f"ALTER TABLE {place} ADD COLUMN {quoted(item.name)} {SQL_TYPES[item.type][0]}")
 
     def delete(self, table: str, where: Where) -> int:
         clause, values = condition(where)
@@ -287,15 +279,30 @@ class DuckDBWriter(Writer):
             self._open()
 
     def compact(self) -> None:
-        fresh = Path(f"{self.store.work}.compact")
-        fresh.unlink(missing_ok=True)
-        attach_encrypted(self.connection, fresh, "fresh", self.store.key)
-        self.connection.execute("COPY FROM DATABASE house TO fresh")
-        self.connection.execute("DETACH fresh")
-        self.connection.execute("DETACH house")
-        os.replace(fresh, self.store.work)
-        self._open()
-        self.publish()
+        _compact(self)
+
+# %% ../../nbs/data/12_store.ipynb #fd5038a4
+def _make_room(writer: DuckDBWriter, table: str, schema: pa.Schema) -> None:
+    """Make the table, or add the columns it lacks."""
+    place = f"house.{quoted(table)}"
+    if table not in writer.tables():
+        writer.connection.execute(f"CREATE TABLE {place} AS SELECT * FROM arriving LIMIT 0")
+        return
+    for item in check_types(table, _arrow(writer.connection.execute(f"SELECT * FROM {place} LIMIT 0")).schema, schema):
+        writer.connection.execute(f"ALTER TABLE {place} ADD COLUMN {quoted(item.name)} {SQL_TYPES[item.type][0]}")
+
+# %% ../../nbs/data/12_store.ipynb #80bc8281
+def _compact(writer: DuckDBWriter) -> None:
+    """Write the working file anew, without what was deleted, and publish it."""
+    fresh = Path(f"{writer.store.work}.compact")
+    fresh.unlink(missing_ok=True)
+    attach_encrypted(writer.connection, fresh, "fresh", writer.store.key)
+    writer.connection.execute("COPY FROM DATABASE house TO fresh")
+    writer.connection.execute("DETACH fresh")
+    writer.connection.execute("DETACH house")
+    os.replace(fresh, writer.store.work)
+    writer._open()
+    writer.publish()
 
 # %% ../../nbs/data/12_store.ipynb #b1fb2ed7
 def rotate_store(path: str | Path, old: DataKey | None, new: DataKey | None) -> bool:

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['Heard', 'ask', 'callers', 'until', 'more_heard', 'published', 'check_answers', 'two',
            'test_a_killed_worker_takes_no_answer_with_it', 'test_metrics_speak_for_all_workers', 'lone',
-           'test_a_new_model_mixes_no_answer', 'health', 'test_the_warehouse_may_go_and_come_back',
-           'test_a_full_disk_stops_the_service_and_loses_no_entry', 'small',
+           'test_a_new_model_mixes_no_answer', 'test_a_champion_takes_over_without_a_gap', 'health',
+           'test_the_warehouse_may_go_and_come_back', 'test_a_full_disk_stops_the_service_and_loses_no_entry', 'small',
            'test_overload_is_refused_with_a_time_and_never_a_fault', 'raw', 'test_a_body_that_never_ends_is_cut_off',
            'test_only_tls_1_3_is_spoken', 'test_tokens_that_are_given_out_are_in_the_log',
            'test_sigterm_lets_what_was_begun_end']
@@ -30,6 +30,7 @@ import pytest
 
 from ..core.audit import entries, verify
 from ..core.errors import TTMError
+from ..forecast.registry import Registry
 from ..forecast.results import load_results
 from ..serve.client import Client
 from ..serve.issuer import renew_tokens, request_tokens
@@ -163,6 +164,18 @@ def test_a_new_model_mixes_no_answer(lone):
     assert {one.body["metadata"]["as_of"] for one in heard} == {"2024-01-01", "2024-01-08"}
     for one in heard:
         assert one.body["predictions"][0]["week"] == one.body["metadata"]["as_of"] and one.body["metadata"]["model_version"] == one.body["metadata"]["run_id"]
+    check_answers(lone, heard)
+
+# %% ../../nbs/tests/54_test_serving.ipynb #56431efe
+def test_a_champion_takes_over_without_a_gap(lone):
+    with callers(lone) as heard:
+        more_heard(heard)
+        registry = Registry(home=lone.told.home / "registry")
+        made = registry.register(lone.told.home / "2024-01-01" / "forecaster", "company")
+        registry.promote("company", made.number)
+        until(lambda: heard[-1].body["metadata"]["model_version"] == "company-1")
+        more_heard(heard)
+    assert {one.status for one in heard} == {200} and {one.body["metadata"]["model_version"] for one in heard} >= {"company-1"}
     check_answers(lone, heard)
 
 # %% ../../nbs/tests/54_test_serving.ipynb #44b8cefb
