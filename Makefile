@@ -47,7 +47,7 @@ notebooks: development
 # The exported tests, from the installed package, with coverage; red below 90 %.
 pytest: development
 	rm -f .coverage .coverage.*
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs --pyargs ttm_notebooks.tests --cov=ttm_notebooks --cov-config=.coveragerc --cov-report=term --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs --durations 15 --pyargs ttm_notebooks.tests --cov=ttm_notebooks --cov-config=.coveragerc --cov-report=term --cov-fail-under=90
 
 # Whatever can be sent to the service, at length (a short form is among the tests).
 fuzz: development
