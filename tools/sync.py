@@ -23,8 +23,8 @@ def export() -> None:
     for path in generated():
         path.unlink()
     subprocess.run([str(Path(sys.executable).parent / "nbdev_export")], check=True)
-    for init in (PACKAGE / "tests", PACKAGE / "core"):
-        assert (init / "__init__.py").is_file(), f"{init} was not exported"
+    for package in {path.parent for path in PACKAGE.rglob("*.py")}:
+        assert (package / "__init__.py").is_file(), f"{package} was not exported as a package"
     subprocess.run([sys.executable, "tools/readme.py"], check=True)
 
 

@@ -378,7 +378,8 @@ def load_model(uri: str | Path = "weekly", device: str = "cpu", dtype: str = "fl
     _check_runtime(device, dtype)
     uri = str(uri)
     if uri.startswith("models:/"):
-        raise UsageError(f"{uri} is a registry's name", "'weekly', a folder or hf://owner/name", "load it through the registry")
+        raise UsageError(f"{uri} is a registry's name", "'weekly', a folder or hf://owner/name",
+                         "it names a forecaster: ttm_notebooks.forecast.registry.registry_of(home).load(name)")
     if uri.startswith("hf://"):
         folder = _hub_folder(uri.removeprefix("hf://"))
     else:
