@@ -53,7 +53,7 @@ def serve(dataset: Dataset_, port: Port = 8000, dev: Dev = False, host: Host = "
           warehouse: Annotated[str | None, typer.Option("--warehouse", metavar="FILE", help="As for `ttm run`.")] = None,
           access: Access_ = None, certificate: Certificate = None, key: Key = None, behind_proxy: Proxy = False, network: Networks = None,
           drain_seconds: Drain = 75):
-    """Answer over HTTPS what the reports show: POST /predict, /predict/batch, GET /models, /health, /metrics, /openapi.json.
+    """Answer over HTTPS what the reports show: POST /predict, /predict/batch, GET /series, /models, /reports, /health, /metrics, /openapi.json.
 
     Every answer is in the audit log before it leaves. SIGTERM and Ctrl-C end it after what was begun.
 

@@ -263,6 +263,24 @@ async def _pinned(service: Service, request: Request, who: Principal, served: Se
         raise ProblemRaised("key_expired", 409, f"the first answer was given by {version}, which is gone", "ask again with a new key") from None
 
 # %% ../../nbs/serve/50_api.ipynb #24db67ed
+def _listed_series(served: Served, who: Principal) -> bytes:
+    """The series of a model that somebody may see."""
+    names = [(key, served.products.get(key[0]), served.regions.get(key[1]), flags) for key, flags in zip(served.places, served.flags)]
+    found = [{"produto_id": key[0], "regiao_id": key[1], "produto": product, "regiao": region, "quality_flags": flags}
+             for key, product, region, flags in names if who.regions is None or who.sees(region or "")]
+    return orjson.dumps({"model_version": served.version, "count": len(found), "series": found}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+async def _series(service: Service, request: Request) -> Response:
+    """GET /series."""
+    who = await principal(service, request, "read_predictions")
+    served = await _served(service, None)
+    content = await asyncio.to_thread(_listed_series, served, who)
+    details = {"request_id": request.scope["request_id"], "token": who.token_id, "regions": None if who.regions is None else sorted(who.regions)}
+    await service.note(Event("data_access", who.subject, "series", served.version, details=details))
+    return Response(content, media_type=JSON)
+
+# %% ../../nbs/serve/50_api.ipynb #c964038f
 async def _models(service: Service, request: Request) -> Response:
     """GET /models."""
     who = await principal(service, request, "read_models")
@@ -271,7 +289,7 @@ async def _models(service: Service, request: Request) -> Response:
         try:
             facts = await asyncio.to_thread(service.shelf.source.versions)
         except (TTMError, OSError) as error:
-            raise ProblemRaised("no_model", 503, f"the models can't be listed: {str(error).splitlines()[0]}", headers={"Retry-After": "5"}) from None
+            raise ProblemRaised("no_model", 503, f"the models can't be listed: {type(error).__name__}", headers={"Retry-After": "5"}) from None
         known = ModelsAnswer(models=facts).model_dump_json().encode()
         service._listed = (known, time.monotonic() + 10)
     await service.note(Event("data_access", who.subject, "models", "models", details={"request_id": request.scope["request_id"]}))
@@ -349,7 +367,8 @@ async def _http_problem(request: Request, error: HTTPException) -> Response:
     return problem_response(code, error.status_code, str(error.detail), headers=error.headers, request_id=request.scope.get("request_id"))
 
 # %% ../../nbs/serve/50_api.ipynb #b8554ea8
-ROUTES = (("POST", "/predict", _predict), ("POST", "/predict/batch", _predict_batch), ("GET", "/models", _models), ("GET", "/health", _health),
+ROUTES = (("POST", "/predict", _predict), ("POST", "/predict/batch", _predict_batch), ("GET", "/series", _series),
+          ("GET", "/models", _models), ("GET", "/health", _health),
           ("GET", "/health/live", _health), ("GET", "/health/ready", _health), ("GET", "/metrics", _metrics),
           ("GET", "/reports", list_pages), ("GET", "/reports/{name}", page))
 

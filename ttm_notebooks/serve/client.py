@@ -17,7 +17,7 @@ import httpx
 
 from ..core.errors import TTMError
 from .schemas import (BatchAnswer, BatchRequest, HealthAnswer, HistoryWeek, ModelFacts, ModelsAnswer, PageFacts, PagesAnswer, PredictAnswer,
-                                         PredictRequest, Series)
+                                         PredictRequest, Series, SeriesAnswer, SeriesFacts)
 
 # %% ../../nbs/serve/53_client.ipynb #580ced67
 if TYPE_CHECKING:
@@ -105,6 +105,10 @@ class Client(_Connection):
 
         answer = self._batch("application/vnd.apache.arrow.stream", series, horizon, confidence_interval, model_version)
         return pa.ipc.open_stream(answer.content).read_all().to_pandas()
+
+    def series(self) -> list[SeriesFacts]:
+        """The series that this token may ask for, with their codes and names. Raises ServiceProblem."""
+        return SeriesAnswer.model_validate_json(self._ask("GET", "/series").content).series
 
     def models(self) -> list[ModelFacts]:
         """All versions, the newest first. Raises ServiceProblem."""

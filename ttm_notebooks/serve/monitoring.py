@@ -21,7 +21,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 LATENCY = (0.0025, 0.005, 0.01, 0.015, 0.025, 0.04, 0.06, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0, 10.0)
 SIZES = (1, 2, 4, 8, 16, 32)
 WAITS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5)
-ROUTES = ("/predict", "/predict/batch", "/models", "/health", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/reports")
+ROUTES = ("/predict", "/predict/batch", "/series", "/models", "/health", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/reports")
 
 # %% ../../nbs/serve/52_monitoring.ipynb #6d858aa7
 class Metrics:

@@ -73,6 +73,13 @@ def _batch() -> dict[str, Any]:
         "responses": _answer("The forecasts, in the order of the request", {JSON: _schema("BatchAnswer"), NDJSON: {"schema": {"type": "string"}}, ARROW: table})
         | _problems(400, 404, 406, 409, 415, 422)}}
 
+# %% ../../nbs/serve/49_openapi.ipynb #c889ab05
+def _series() -> dict[str, Any]:
+    """GET /series."""
+    return {"get": {"operationId": "series", "summary": "Series that can be asked for, with their codes", "security": [{"token": []}],
+                    "description": "Those of the current model in the caller's regions. Needs read_predictions.",
+                    "responses": _answer("Codes, names and quality flags", {JSON: _schema("SeriesAnswer")}) | _problems()}}
+
 # %% ../../nbs/serve/49_openapi.ipynb #644d6b85
 def _models() -> dict[str, Any]:
     """GET /models."""
@@ -123,7 +130,8 @@ def openapi_document(server: str | None = None) -> dict[str, Any]:
     return {"openapi": "3.1.0", "info": {"title": "ttm_notebooks: weekly demand forecasts", "version": ttm_notebooks.__version__,
                                          "description": "Forecasts of weekly sales with intervals, and how far to trust them."},
             **({"servers": [{"url": server}]} if server else {}),
-            "paths": {"/predict": _predict(), "/predict/batch": _batch(), "/models": _models(), "/reports": _reports(), "/reports/{name}": _report(),
+            "paths": {"/predict": _predict(), "/predict/batch": _batch(), "/series": _series(), "/models": _models(),
+                      "/reports": _reports(), "/reports/{name}": _report(),
                       **{path: _health(path, said) for path, said in health.items()},
                       "/metrics": _metrics(), "/openapi.json": described},
             "components": {"schemas": component_schemas(),

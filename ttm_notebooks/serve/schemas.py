@@ -6,8 +6,8 @@
 __all__ = ['MOST_WEEKS', 'Monday', 'Amount', 'Code', 'Horizon', 'Level', 'ModelVersion', 'History', 'Covariate', 'Plan',
            'MOST_SERIES', 'REQUESTS', 'ANSWERS', 'Told', 'HistoryWeek', 'Series', 'PredictRequest', 'BatchRequest',
            'Prediction', 'Bound', 'Bounds', 'Interval', 'PastError', 'Calibration', 'Origin', 'Metadata',
-           'PredictAnswer', 'BatchAnswer', 'ModelFacts', 'ModelsAnswer', 'PageFacts', 'PagesAnswer', 'HealthAnswer',
-           'FieldProblem', 'Problem', 'component_schemas']
+           'PredictAnswer', 'BatchAnswer', 'ModelFacts', 'ModelsAnswer', 'SeriesFacts', 'SeriesAnswer', 'PageFacts',
+           'PagesAnswer', 'HealthAnswer', 'FieldProblem', 'Problem', 'component_schemas']
 
 # %% ../../nbs/serve/46_schemas.ipynb #45006a59
 from datetime import date
@@ -208,6 +208,24 @@ class ModelsAnswer(Told):
     models: list[ModelFacts]
 
 
+class SeriesFacts(Told):
+    """A series that can be asked for: its codes, its names, and the quality flags of its published forecast."""
+
+    produto_id: int
+    regiao_id: int
+    produto: str | None
+    regiao: str | None
+    quality_flags: list[str]
+
+
+class SeriesAnswer(Told):
+    """The series of the current model that the caller may see."""
+
+    model_version: str
+    count: int
+    series: list[SeriesFacts]
+
+
 class PageFacts(Told):
     """A report page: `region` is null where it shows all regions, `numbers` are the addresses of its figures as CSV and XLSX."""
 
@@ -262,7 +280,7 @@ class Problem(Told):
 
 # %% ../../nbs/serve/46_schemas.ipynb #9952a743
 REQUESTS = (PredictRequest, BatchRequest, Series)
-ANSWERS = (PredictAnswer, BatchAnswer, ModelsAnswer, PagesAnswer, HealthAnswer, Problem)
+ANSWERS = (PredictAnswer, BatchAnswer, SeriesAnswer, ModelsAnswer, PagesAnswer, HealthAnswer, Problem)
 
 
 def component_schemas() -> dict[str, Any]:

@@ -7,10 +7,10 @@ __all__ = ['KEY', 'EXAMPLES', 'NAMED', 'COLUMNS', 'HOW', 'DESCRIBED', 'parts_of'
            'test_every_number_of_the_pages_is_the_services', 'test_exact_levels_are_the_forecast_quantiles',
            'test_intervals_are_nested_by_level', 'told_series', 'asked_together',
            'test_a_row_does_not_depend_on_its_batch', 'test_regions_are_judged_row_by_row',
-           'test_roles_open_what_the_table_says', 'test_false_tokens_are_refused_and_noted',
-           'test_each_answer_has_an_entry_that_tells_what_was_seen', 'test_own_sales_change_the_answer_and_say_so',
-           'test_what_can_not_be_answered_points_to_its_place', 'test_a_batch_of_young_series_waits_for_its_turn',
-           'test_a_fault_of_the_service_is_told_as_a_problem',
+           'test_the_list_of_series_is_judged_by_the_same_rule', 'test_roles_open_what_the_table_says',
+           'test_false_tokens_are_refused_and_noted', 'test_each_answer_has_an_entry_that_tells_what_was_seen',
+           'test_own_sales_change_the_answer_and_say_so', 'test_what_can_not_be_answered_points_to_its_place',
+           'test_a_batch_of_young_series_waits_for_its_turn', 'test_a_fault_of_the_service_is_told_as_a_problem',
            'test_a_new_model_is_picked_up_and_a_repeated_batch_keeps_the_old_one',
            'test_large_and_endless_bodies_are_refused', 'test_bodies_of_strangers_are_not_read', 'socketed', 'as_lines',
            'as_table', 'test_whatever_is_sent_gets_a_described_answer']
@@ -48,7 +48,7 @@ from ..serve.ledger import Ledger
 from ..serve.models import RunSource, Shelf, UnknownVersion
 from ..serve.openapi import ARROW, NDJSON, openapi_document
 from ..serve.problems import Limits
-from ..serve.schemas import BatchAnswer, PredictAnswer, Series
+from ..serve.schemas import BatchAnswer, PredictAnswer, Series, SeriesAnswer
 from .served import company, finished, sales, served_company
 
 # %% ../../nbs/tests/50_test_api.ipynb #229a19c3
@@ -167,6 +167,19 @@ def test_regions_are_judged_row_by_row(api):
     log = entries(api.place / "audit", actor="planner-of-sp", kind="refusal", key=audit_key(KEY))
     assert len(entries(api.place / "audit", kind="refusal", key=audit_key(KEY))) == before + 5 and set(log["outcome"]) == {"foreign_region"}
     assert partly.headers["x-request-id"] in {entry["request_id"] for entry in log["details"]}
+
+# %% ../../nbs/tests/50_test_api.ipynb #107f9dde
+def test_the_list_of_series_is_judged_by_the_same_rule(api):
+    everything = SeriesAnswer.model_validate_json(api.client.get("/series", headers=bearer(api)).content)
+    mine = SeriesAnswer.model_validate_json(api.client.get("/series", headers=bearer(api, regions=["SP"], subject="lister-of-sp")).content)
+    table = api.results.series
+    names = {(row.produto_cat, row.uf_cat): (row.product, row.region) for row in table.itertuples()}
+    assert {(one.produto_id, one.regiao_id): (one.produto, one.regiao) for one in everything.series} == names and everything.count == len(names) == 8
+    assert {one.regiao for one in mine.series} == {"SP"} and mine.count == (table["region"] == "SP").sum()
+    assert any("cold_start" in one.quality_flags for one in everything.series)
+    log = entries(api.place / "audit", actor="lister-of-sp", key=audit_key(KEY))
+    assert log["action"].tolist() == ["series"] and log["details"].iloc[0]["regions"] == ["SP"]
+    assert problem(api.client.get("/series", headers=bearer(api, "readonly"))) == (403, "no_permission")
 
 # %% ../../nbs/tests/50_test_api.ipynb #d21392c3
 @pytest.mark.parametrize("role, predict, models", [("business_user", 200, 403), ("data_scientist", 403, 200), ("readonly", 403, 403), ("admin", 200, 200)])
