@@ -4,15 +4,18 @@
 
 # %% auto #0
 __all__ = ['KEYED', 'company', 'asked', 'test_from_a_run_to_a_champion_and_back',
-           'test_refusals_end_with_their_code_and_in_the_log',
+           'test_refusals_end_with_their_code_and_in_the_log', 'Answered', 'here',
            'test_without_a_key_nothing_is_decided_unless_it_is_said', 'test_a_touched_log_is_found']
 
 # %% ../../nbs/tests/88_test_commands.ipynb #3584537a
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from ..cli import main
 from .test_road import YAML, sales, ttm
 
 # %% ../../nbs/tests/88_test_commands.ipynb #ed0a236b
@@ -65,22 +68,45 @@ def test_refusals_end_with_their_code_and_in_the_log(company, tmp_path):
     assert asked(company, "audit", "prune", "--before", "2030-01-01").returncode == 2
 
 # %% ../../nbs/tests/88_test_commands.ipynb #530fdaa8
-def test_without_a_key_nothing_is_decided_unless_it_is_said(company, tmp_path):
+class Answered(NamedTuple):
+    """What a command left: exit code and texts."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def here(company, tmp_path, monkeypatch, capfd) -> Callable[..., Answered]:
+    """The command `ttm GROUP COMMAND` in this process, on a copy of the company without registry and log; `key` is TTM_AUDIT_KEY."""
     shutil.copytree(company.parent / "out", tmp_path / "out", ignore=shutil.ignore_patterns("registry", "audit"))
     shutil.copytree(company, tmp_path / "small")
-    mine = tmp_path / "small"
+
+    def called(group: str, command: str, *others: str, key: str | None = KEYED["TTM_AUDIT_KEY"]) -> Answered:
+        monkeypatch.delenv("TTM_AUDIT_KEY", raising=False)
+        if key is not None:
+            monkeypatch.setenv("TTM_AUDIT_KEY", key)
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main([group, command, str(tmp_path / "small"), "--out", str(tmp_path / "out"), *others])
+        return Answered(stop.value.code or 0, *capfd.readouterr())
+
+    return called
+
+# %% ../../nbs/tests/88_test_commands.ipynb #3db77407
+def test_without_a_key_nothing_is_decided_unless_it_is_said(here):
     for day in ("2023-12-25", "2024-01-01"):
-        assert asked(mine, "models", "register", "--as-of", day).returncode == 0
-    assert asked(mine, "models", "promote", "--version", "1").returncode == 0
-    before, entered = asked(mine, "models", "list").stdout, asked(mine, "audit", "show").stdout
-    for words, env in ((("promote", "--version", "2"), {}), (("rollback",), {"TTM_AUDIT_KEY": "no key"})):
-        told = asked(mine, "models", *words, env=env)
+        assert here("models", "register", "--as-of", day).returncode == 0
+    assert here("models", "promote", "--version", "1").returncode == 0
+    before, entered = here("models", "list").stdout, here("audit", "show").stdout
+    for words, key in ((("promote", "--version", "2"), None), (("rollback",), "no key")):
+        told = here("models", *words, key=key)
         assert told.returncode == 4 and "TTM_AUDIT_KEY" in told.stderr and "--unaudited" in told.stderr and "Traceback" not in told.stderr
-    assert asked(mine, "models", "list").stdout == before and "in no audit log" not in before
+    assert here("models", "list").stdout == before and "in no audit log" not in before
     for words in (("promote", "--version", "2"), ("rollback",)):
-        said = asked(mine, "models", *words, "--unaudited", env={})
+        said = here("models", *words, "--unaudited", key=None)
         assert said.returncode == 0 and "in no audit log" in said.stderr and "in no audit log" in said.stdout, said.stderr
-    assert asked(mine, "models", "list").stdout.count("in no audit log") == 2 and asked(mine, "audit", "show").stdout == entered
+    assert here("models", "list").stdout.count("in no audit log") == 2 and here("audit", "show").stdout == entered
 
 # %% ../../nbs/tests/88_test_commands.ipynb #d2276d9b
 def test_a_touched_log_is_found(company):
