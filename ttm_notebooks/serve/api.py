@@ -22,8 +22,8 @@ from starlette.responses import Response
 
 from ..core.audit import AuditLog, AuditUnavailable, Event
 from ..core.errors import TTMError
-from ..core.roles import Principal, Refused, demand, refusal_event
-from .access import TokenVerifier, bearer_token
+from ..core.roles import Principal, Refused, refusal_event
+from .access import TokenVerifier
 from .answers import Answer, Answerer, Unanswerable, as_arrow, as_json, as_ndjson, cut_for, region_of
 from .batching import Overloaded
 from .bodies import batch_request, single_request
@@ -32,7 +32,7 @@ from .models import Served, Shelf, UnknownVersion
 from .monitoring import Metrics
 from .openapi import ARROW, JSON, NDJSON, openapi_document
 from .pages import action_of, list_pages, page, principal
-from .problems import Guard, Limits, ProblemRaised, is_near, problem_response
+from .problems import Guard, Limits, ProblemRaised, is_near, problem_response, unforeseen
 from .schemas import BatchRequest, HealthAnswer, ModelsAnswer, Series
 from .tls import SecurityHeaders
 
@@ -54,14 +54,15 @@ class Service:
     answerer: Answerer | None = None
     warehouse_ok: bool = False
     audit_failed: float = 0.0
+    listed: tuple[bytes, float] = (b"", 0.0)
+
+    def __post_init__(self) -> None:
+        self.shelf.told = lambda served: _new_model(self, served)
 
     def look(self) -> None:
         """Look for a new model, and whether the warehouse can be read."""
-        self.shelf.told = lambda served: _new_model(self, served)
         if self.shelf.poll():
-            gc.unfreeze()
-            gc.collect()
-            gc.freeze()
+            _keep_out_of_the_search()
         try:
             if self.warehouse:
                 self.warehouse()
@@ -83,6 +84,13 @@ class Service:
 _log = logging.getLogger("ttm_notebooks.serve")
 
 
+def _keep_out_of_the_search() -> None:
+    """Leave what lives now out of Python's search for garbage, once the former model's remains are gone."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+# %% ../../nbs/serve/50_api.ipynb #7108940f
 def _new_model(service: Service, served: Served) -> None:
     """Note a new current model before it is used. Raises AuditUnavailable."""
     details = {"run_id": served.forecaster.run_id, "forecaster_id": served.forecaster_id}
@@ -94,9 +102,7 @@ def _new_model(service: Service, served: Served) -> None:
 async def _near_or_known(service: Service, request: Request, permission: str | None = None) -> None:
     """Let machines nearby in, and everybody with a token (and `permission`). Raises Refused."""
     if not is_near(request.scope, service.networks, service.loopback):
-        who = await service.verifier.verify_async(bearer_token(request.headers.get("authorization")))
-        if permission:
-            demand(who, permission)
+        await principal(service, request, permission)
 
 # %% ../../nbs/serve/50_api.ipynb #deabf91b
 def _check_regions(who: Principal, served: Served, series: Sequence[Series], many: bool) -> None:
@@ -159,7 +165,7 @@ def _accepted(request: Request) -> str:
 # %% ../../nbs/serve/50_api.ipynb #a223eb40
 def _events(who: Principal, request: Request, answers: Sequence[Answer], horizon: int) -> list[Event]:
     """What the audit log must hold before `answers` leave."""
-    served, action = answers[0].served, request.url.path.strip("/").replace("/", "_")
+    served, action = answers[0].served, action_of(request.url.path)
     told = {"request_id": request.scope["request_id"], "run_id": served.forecaster.run_id, "horizon": horizon, "level": answers[0].cut.level,
             "token": who.token_id, "series": [[*one.key, one.origin] for one in answers]}
     events = [Event("prediction", who.subject, action, served.version, details=told)]
@@ -268,9 +274,9 @@ def _listed_series(served: Served, who: Principal) -> bytes:
     names = [(key, served.products.get(key[0]), served.regions.get(key[1]), flags) for key, flags in zip(served.places, served.flags)]
     found = [{"produto_id": key[0], "regiao_id": key[1], "produto": product, "regiao": region, "quality_flags": flags}
              for key, product, region, flags in names if who.regions is None or who.sees(region or "")]
-    return orjson.dumps({"model_version": served.version, "count": len(found), "series": found}, option=orjson.OPT_SERIALIZE_NUMPY)
+    return orjson.dumps({"model_version": served.version, "count": len(found), "series": found})
 
-
+# %% ../../nbs/serve/50_api.ipynb #19595405
 async def _series(service: Service, request: Request) -> Response:
     """GET /series."""
     who = await principal(service, request, "read_predictions")
@@ -284,14 +290,14 @@ async def _series(service: Service, request: Request) -> Response:
 async def _models(service: Service, request: Request) -> Response:
     """GET /models."""
     who = await principal(service, request, "read_models")
-    known, until = getattr(service, "_listed", (b"", 0.0))
+    known, until = service.listed
     if time.monotonic() > until:
         try:
             facts = await asyncio.to_thread(service.shelf.source.versions)
         except (TTMError, OSError) as error:
             raise ProblemRaised("no_model", 503, f"the models can't be listed: {type(error).__name__}", headers={"Retry-After": "5"}) from None
         known = ModelsAnswer(models=facts).model_dump_json().encode()
-        service._listed = (known, time.monotonic() + 10)
+        service.listed = (known, time.monotonic() + 10)
     await service.note(Event("data_access", who.subject, "models", "models", details={"request_id": request.scope["request_id"]}))
     return Response(known, media_type=JSON)
 
@@ -356,8 +362,7 @@ def _guarded(service: Service, answer: Callable[[Service, Request], Awaitable[Re
         except (TimeoutError, ConnectionResetError):  # the layer around tells of those
             raise
         except Exception:
-            _log.exception("request %s failed", number)
-            return problem_response("internal", 500, "the service failed; its log has the details under this request's number", request_id=number)
+            return unforeseen(number).response(number)
     return endpoint
 
 # %% ../../nbs/serve/50_api.ipynb #9292971b

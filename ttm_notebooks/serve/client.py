@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 from ..core.errors import TTMError
+from .jwks import trusted
 from .schemas import (BatchAnswer, BatchRequest, HealthAnswer, HistoryWeek, ModelFacts, ModelsAnswer, PageFacts, PagesAnswer, PredictAnswer,
                                          PredictRequest, Series, SeriesAnswer, SeriesFacts)
 
@@ -51,7 +52,8 @@ class _Connection:
     def __init__(self, url: str, token: str | Callable[[], str] | None = None, verify: str | Path | bool = True, timeout: float = 90.0, patience: int = 4,
                  transport: httpx.BaseTransport | None = None):
         self.token, self.patience = token, patience
-        self._http = httpx.Client(base_url=url, verify=_trusting(verify), timeout=timeout, transport=transport, trust_env=False)
+        trust = verify if isinstance(verify, bool) else trusted(str(verify))
+        self._http = httpx.Client(base_url=url, verify=trust, timeout=timeout, transport=transport, trust_env=False)
 
     def _headers(self) -> dict[str, str]:
         token = self.token() if callable(self.token) else self.token
@@ -133,15 +135,6 @@ class Client(_Connection):
         named = [one if isinstance(one, Series) else Series(produto_id=int(one[0]), regiao_id=int(one[1])) for one in series]
         asked = BatchRequest(series=named, horizon=horizon, confidence_interval=level, model_version=version)
         return self._ask("POST", "/predict/batch", asked.model_dump_json(exclude_none=True), {"Idempotency-Key": uuid.uuid4().hex, "Accept": form})
-
-# %% ../../nbs/serve/53_client.ipynb #7b914eb9
-def _trusting(verify: str | Path | bool) -> Any:
-    """What httpx verifies the server by: the system's authorities, or those in a file."""
-    if isinstance(verify, bool):
-        return verify
-    import ssl
-
-    return ssl.create_default_context(cafile=str(verify))
 
 # %% ../../nbs/serve/53_client.ipynb #5e0735d6
 def _told(answer: httpx.Response) -> dict[str, Any]:

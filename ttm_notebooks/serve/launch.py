@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['VARIABLE', 'Launch', 'check', 'audit_key_of', 'runs_of', 'source_of', 'service_of', 'issuer_of', 'verifier_for',
-           'application', 'serve', 'serve_told', 'token', 'Started']
+           'application', 'serve_told', 'token', 'Started', 'free_port']
 
 # %% ../../nbs/serve/54_launch.ipynb #8a8944be
 import dataclasses
@@ -227,15 +227,8 @@ def _certificate(told: Launch) -> "CertificateFiles":
     return development_certificate(told.place / "tls")
 
 # %% ../../nbs/serve/54_launch.ipynb #6c80f0a5
-def serve(dataset: str | Path, port: int = 8000, dev: bool = False, workers: int = 1, **others: Any) -> None:
-    """Serve the data set in a folder until SIGTERM or SIGINT; `others` are the further fields of `Launch`. Raises UsageError, KeyProblem."""
-    told = Launch(str(dataset), port=port, dev=dev, workers=workers, **others)
-    check(told)
-    serve_told(told)
-
-# %% ../../nbs/serve/54_launch.ipynb #652497e7
 def serve_told(told: Launch) -> None:
-    """Serve until told to stop; see `serve`."""
+    """Serve until SIGTERM or SIGINT; `told` has passed `check`."""
     import uvicorn
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -269,10 +262,10 @@ def token(dataset: str | Path, role: str, region: str | Sequence[str] | None = N
 
 # %% ../../nbs/serve/54_launch.ipynb #d60ef0ce
 class Started:
-    """A server in a process of its own while the context lasts; `others` as for `serve`. Port 0 takes a free one. `log` is the file it writes to."""
+    """A server in a process of its own while the context lasts; `others` are further fields of `Launch`. Port 0: a free one. `log`: its output."""
 
     def __init__(self, dataset: str | Path, port: int = 0, dev: bool = True, patience: float = 120.0, environ: Mapping[str, str] | None = None, **others: Any):
-        self.told = Launch(str(dataset), port=port or _free_port(), dev=dev, **others)
+        self.told = Launch(str(dataset), port=port or free_port(), dev=dev, **others)
         self.patience, self.environ, self.process = patience, dict(environ or {}), None
         self.log = Path(tempfile.mkstemp(prefix="ttm-serve-", suffix=".log")[1])
 
@@ -319,17 +312,17 @@ class Started:
 def _wait_until_ready(server: Started) -> None:
     """Wait until it's ready. Raises TTMError where it ends or never is."""
     import httpx
-    from ttm_notebooks.serve.client import _trusting
+    from ttm_notebooks.serve.jwks import trusted
 
     told = server.told
     until = time.monotonic() + server.patience
     while time.monotonic() < until and server.process.poll() is None:
         try:
-            trust = True if told.behind_proxy else _trusting(server.ca if told.dev else told.certificate)
+            trust = True if told.behind_proxy else trusted(str(server.ca if told.dev else told.certificate))
             with httpx.Client(verify=trust, trust_env=False) as http:
                 if http.get(f"{told.url}/health/ready").status_code == 200:
                     return
-        except (httpx.HTTPError, OSError):
+        except (httpx.HTTPError, UsageError):  # it does not listen yet, or has not made its certificate
             pass
         time.sleep(0.1)
     raise TTMError(f"the server did not get ready: {server.log.read_text(errors='replace')[-2000:]}")
@@ -341,7 +334,7 @@ def _children(number: int) -> list[int]:
     return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 # %% ../../nbs/serve/54_launch.ipynb #cc2c511d
-def _free_port() -> int:
+def free_port() -> int:
     """A port that nobody uses at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

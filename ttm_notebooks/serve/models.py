@@ -187,6 +187,9 @@ class RunSource:
         return _finished_runs(self, everything)
 
 # %% ../../nbs/serve/47_models.ipynb #38c759d5
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, TTMError)  # what a damaged folder or file may raise
+
+
 def _facts(folder: Path, record: RunRecord, current: bool) -> ModelFacts | None:
     """What is told of a run's forecaster; None where its folder is damaged."""
     try:
@@ -194,7 +197,7 @@ def _facts(folder: Path, record: RunRecord, current: bool) -> ModelFacts | None:
         return ModelFacts(version=record.run_id, current=current, model=told["name"], kind=told["kind"], run_id=record.run_id,
                           as_of=datetime.date.fromisoformat(record.as_of), last_week=datetime.date.fromisoformat(told["last_week"][:10]),
                           forecaster_id=told["id"], aliases=[])
-    except (OSError, ValueError, KeyError, TypeError, TTMError) as error:
+    except _UNREADABLE as error:
         _log.warning("the forecaster in %s can't be read and is passed over: %s", folder, error)
         return None
 
@@ -220,7 +223,7 @@ def _record(source: RunSource, path: Path) -> RunRecord | None:
         return source._known[path][1]
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, TTMError) as error:
+    except _UNREADABLE as error:
         _log.warning("the run record %s can't be read and is passed over: %s", path, error)
         return None
 

@@ -42,10 +42,11 @@ class Serves(Protocol):
         ...
 
 # %% ../../nbs/serve/49_pages.ipynb #c87f3c18
-async def principal(service: Serves, request: "Request", permission: str) -> Principal:
-    """Who asks, and may. Raises Refused."""
+async def principal(service: Serves, request: "Request", permission: str | None) -> Principal:
+    """Who asks, and has `permission` (None: any valid token will do). Raises Refused."""
     who = await service.verifier.verify_async(bearer_token(request.headers.get("authorization")))
-    demand(who, permission)
+    if permission:
+        demand(who, permission)
     return who
 
 # %% ../../nbs/serve/49_pages.ipynb #ffa0f2ba

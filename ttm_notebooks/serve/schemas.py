@@ -24,7 +24,7 @@ class Told(BaseModel):
 # %% ../../nbs/serve/46_schemas.ipynb #d9366c7a
 MOST_WEEKS = 520
 
-
+# %% ../../nbs/serve/46_schemas.ipynb #0155aa8d
 def _monday(day: date) -> date:
     """`day`, which must be a Monday of this or the last century."""
     if day.weekday() or not 1950 <= day.year <= 2150:
@@ -84,7 +84,7 @@ class PredictRequest(Series):
 # %% ../../nbs/serve/46_schemas.ipynb #629762aa
 MOST_SERIES = 2000
 
-
+# %% ../../nbs/serve/46_schemas.ipynb #16e63942
 class BatchRequest(Told):
     """Many series with one horizon and one level."""
 
@@ -103,14 +103,14 @@ class Prediction(Told):
     vendas: float | None = None
     faturamento: float | None = None
 
-
+# %% ../../nbs/serve/46_schemas.ipynb #6114df4e
 class Bound(Told):
     """The ends of an interval."""
 
     lower: float
     upper: float
 
-
+# %% ../../nbs/serve/46_schemas.ipynb #4f09726a
 class Bounds(Told):
     """The intervals of a week."""
 
@@ -127,7 +127,7 @@ class Interval(Told):
     lower_quantile: float
     upper_quantile: float
 
-
+# %% ../../nbs/serve/46_schemas.ipynb #073c7e4f
 class PastError(Told):
     """How wrong the same procedure was on this series at earlier origins: mean WAPE, share of weeks inside the 80 % interval, number of origins."""
 
@@ -142,7 +142,7 @@ class Calibration(Told):
     state: str
     measured_coverage: dict[str, dict[str, float | None]]
 
-
+# %% ../../nbs/serve/46_schemas.ipynb #6bec4b60
 class Origin(Told):
     """Where the numbers come from: `stored_vintage` are those of the report; the others were predicted anew, from a history that ends in `last_week`."""
 
@@ -179,7 +179,7 @@ class PredictAnswer(Told):
     confidence_bounds: list[Bounds]
     metadata: Metadata
 
-
+# %% ../../nbs/serve/46_schemas.ipynb #befaad94
 class BatchAnswer(Told):
     """The forecasts of all series asked for, in their order; all of one model version."""
 
@@ -201,13 +201,13 @@ class ModelFacts(Told):
     forecaster_id: str
     aliases: list[str]
 
-
+# %% ../../nbs/serve/46_schemas.ipynb #abb91476
 class ModelsAnswer(Told):
     """All versions, the newest first."""
 
     models: list[ModelFacts]
 
-
+# %% ../../nbs/serve/46_schemas.ipynb #bd2e3f67
 class SeriesFacts(Told):
     """A series that can be asked for: its codes, its names, and the quality flags of its published forecast."""
 
@@ -217,7 +217,7 @@ class SeriesFacts(Told):
     regiao: str | None
     quality_flags: list[str]
 
-
+# %% ../../nbs/serve/46_schemas.ipynb #92e8b21d
 class SeriesAnswer(Told):
     """The series of the current model that the caller may see."""
 
@@ -225,7 +225,7 @@ class SeriesAnswer(Told):
     count: int
     series: list[SeriesFacts]
 
-
+# %% ../../nbs/serve/46_schemas.ipynb #7b9e06fe
 class PageFacts(Told):
     """A report page: `region` is null where it shows all regions, `numbers` are the addresses of its figures as CSV and XLSX."""
 
@@ -237,7 +237,7 @@ class PageFacts(Told):
     href: str
     numbers: list[str]
 
-
+# %% ../../nbs/serve/46_schemas.ipynb #3d86fcd0
 class PagesAnswer(Told):
     """The pages of the newest finished run that the caller may see; `missing` names those that are not made yet, or failed. No run: null, and no pages."""
 
@@ -246,7 +246,7 @@ class PagesAnswer(Told):
     pages: list[PageFacts]
     missing: list[str]
 
-
+# %% ../../nbs/serve/46_schemas.ipynb #72618f04
 class HealthAnswer(Told):
     """`status`: ok, degraded (it answers, but something is missing), or failing (it does not answer)."""
 
@@ -265,7 +265,7 @@ class FieldProblem(Told):
     pointer: str
     detail: str
 
-
+# %% ../../nbs/serve/46_schemas.ipynb #0daf5e7c
 class Problem(Told):
     """A problem detail; `code` is the last part of `type`, `request_id` is found in the audit log and in the server's."""
 
