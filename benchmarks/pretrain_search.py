@@ -1,6 +1,7 @@
-"""Variants of the network and of the prior, trained under one budget: python benchmarks/pretrain_search.py --data FOLDER.
+"""Variants of the network, the prior and the optimiser, trained under one budget: python benchmarks/pretrain_search.py --data FOLDER.
 
-`--data` names a folder of Parquet files (series_id, week, units, revenue); only weeks before `--before` are read. Each variant
+`--data` names a folder of Parquet files (series_id, week, units and/or revenue); only weeks before `--before` are read. For the rows with
+a Rossmann set its file held the first 81 weeks, those before the benchmark's windows. Each variant
 keeps its run under `--out`, so a killed search goes on where it stopped. Results: benchmarks/results/pretrain_search.csv.
 
 The column `note` names the prior of the day: 1 the first one; 2 with a temperament per series and heavier tails; 3 more seasonal and
@@ -14,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from tsfm_public.models.tinytimemixer import TinyTimeMixerForPrediction
+from pretrain_networks import CandidatesMixer, DecomposedMixer, LibraryMixer, StatisticsMixer
 
 from ttm_notebooks.model import pretrain as training
 from ttm_notebooks.model.checkpoint import WeeklyMixer
@@ -22,6 +23,7 @@ from ttm_notebooks.model.checkpoint import WeeklyMixer
 RESULTS = Path(__file__).parent / "results" / "pretrain_search.csv"
 START = {"patch_length": 13, "d_model": 96, "decoder_d_model": 96, "gate_mode": "softmax", "copy_last_year": True}
 BUNDLED = {"patch_length": 26, "gate_mode": "sigmoid"}
+WIDE = BUNDLED | {"d_model": 128, "decoder_d_model": 128}
 VARIANTS = {  # what each changes against START
     "base: patch 13, width 96, 3+2 layers": {"copy_last_year": False},
     "copies last year": {},
@@ -39,25 +41,23 @@ VARIANTS = {  # what each changes against START
     "patch 26, sigmoid gate, width 128": BUNDLED | {"d_model": 128, "decoder_d_model": 128},
     "patch 26, sigmoid gate, width 64": BUNDLED | {"d_model": 64, "decoder_d_model": 64},
     "patch 26, sigmoid gate, 4+3 layers": BUNDLED | {"num_layers": 4, "decoder_layers": 3},
-    "library's patches and quantile head": {"library": True, "mq_use_decoder_pool": True, "mq_cond_path": "flatten"},
+    "patch 26, sigmoid gate, width 128, AdamW": WIDE | {"optimizer": "adamw"},
+    "patch 26, sigmoid gate, width 160": WIDE | {"d_model": 160, "decoder_d_model": 160},
+    "statistics of the history": WIDE | {"class": StatisticsMixer},
+    "level and remainder apart": WIDE | {"class": DecomposedMixer},
+    "more to copy from": WIDE | {"class": CandidatesMixer},
+    "library's patches and quantile head": {"class": LibraryMixer, "mq_use_decoder_pool": True, "mq_cond_path": "flatten"},
 }
-
-
-class LibraryMixer(TinyTimeMixerForPrediction):
-    """The library's model as it is: missing weeks enter as zero, interval widths follow from the median's shape."""
-
-    def forward(self, past_values, past_observed_mask=None, **keywords):
-        return super().forward(past_values=past_values, past_observed_mask=past_observed_mask, **keywords)
 
 
 def run_variant(name: str, network: dict, budget: training.PretrainConfig, out: Path, sets: list) -> list[dict]:
     """Train one variant and score it on held-out synthetic demand and on the real sets."""
     network = START | network
-    training.WeeklyMixer = LibraryMixer if network.pop("library", False) else WeeklyMixer
-    config = replace(budget, network={"dropout": 0.0, **network})
+    training.WeeklyMixer = network.pop("class", WeeklyMixer)
+    config = replace(budget, optimizer=network.pop("optimizer", budget.optimizer), network={"dropout": 0.0, **network})
     start = time.monotonic()
     model = training.pretrain(config, out / name.replace(" ", "_").replace(":", "").replace("'", ""))
-    common = {"variant": name, "steps": config.steps, "series": config.batch_size, "seed": config.seed,
+    common = {"variant": name, "optimizer": config.optimizer, "steps": config.steps, "series": config.batch_size, "seed": config.seed,
               "learning_rate": config.learning_rate, "parameters": model.parameter_count,
               "seconds": round(time.monotonic() - start), "held_out": round(training.held_out_loss(model), 4)}
     return [common | {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
@@ -70,11 +70,11 @@ def main() -> None:
     parser.add_argument("--out", default="reports/output/pretrain_search"), parser.add_argument("--only", nargs="*")
     parser.add_argument("--steps", type=int, default=400), parser.add_argument("--series", type=int, default=96)
     parser.add_argument("--seed", type=int, default=20260101), parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--note", default="")
+    parser.add_argument("--note", default=""), parser.add_argument("--optimizer", default="muon", choices=list(training.OPTIMIZERS))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     sets = training.read_validation(options.data, options.before)
-    budget = training.PretrainConfig(steps=options.steps, batch_size=options.series, seed=options.seed)
+    budget = training.PretrainConfig(steps=options.steps, batch_size=options.series, seed=options.seed, optimizer=options.optimizer)
     for name in options.only or VARIANTS:
         folder = Path(options.out) / f"{options.steps}x{options.series}-{options.seed}{options.note.replace(' ', '_')}"
         rows = run_variant(name, VARIANTS[name], budget, folder, sets)

@@ -63,7 +63,7 @@ def plan_origins(n_weeks: int, horizon: int = 26, count: int = REPORTED_ORIGINS,
     return []
 
 # %% ../../nbs/forecast/33_backtest.ipynb #d4a412c4
-LEVELS = ("series", "region", "total")
+LEVELS = ("series", "region", "product", "total")
 
 
 def _at_level(panel: Panel, level: str) -> Panel:
@@ -171,7 +171,11 @@ class BacktestResult:
 
     def wapes(self, model: str, origins: Iterable[Origin], end: int | None = None) -> np.ndarray:
         """WAPE [origins, C] within each of `origins` over its weeks before `end`; NaN without sales."""
-        return _wapes(self, model, tuple(origins), end)
+        return _per_origin(self, model, tuple(origins), end, lambda told, actual, scored: wape(actual, told[0], scored))
+
+    def quantile_losses(self, model: str, origins: Iterable[Origin], end: int | None = None) -> np.ndarray:
+        """Weighted quantile loss [origins, C], as `wapes`."""
+        return _per_origin(self, model, tuple(origins), end, lambda told, actual, scored: weighted_quantile_loss(actual, told[1], scored))
 
     def mean_wape(self, model: str, origins: Iterable[Origin], end: int | None = None) -> np.ndarray:
         """Mean of `wapes` over origins, per channel [C]; NaN where no origin has sales."""
@@ -182,13 +186,14 @@ class BacktestResult:
         return pd.concat([forecast_history(self, model, level) for level in levels], ignore_index=True)
 
 # %% ../../nbs/forecast/33_backtest.ipynb #e84722b9
-def _wapes(result: BacktestResult, model: str, origins: tuple[Origin, ...], end: int | None) -> np.ndarray:
-    """See `BacktestResult.wapes`."""
+def _per_origin(result: BacktestResult, model: str, origins: tuple[Origin, ...], end: int | None, score: Callable[..., float]) -> np.ndarray:
+    """`score` of ((mean, quantiles), actual, scored cells) within each of `origins` and channel, [origins, C]."""
     rows = []
     for origin in origins:
         actual, scored = result.truth(origin, end=end)
-        told = result.forecasts[model, origin.position]["series"].mean[:, :actual.shape[1]]
-        rows.append([wape(actual[..., c], told[..., c], scored[..., c]) for c in range(actual.shape[2])])
+        told, steps = result.forecasts[model, origin.position]["series"], actual.shape[1]
+        rows.append([score((told.mean[:, :steps, c], told.quantiles[:, :, :steps, c]), actual[..., c], scored[..., c])
+                     for c in range(actual.shape[2])])
     return np.array(rows, dtype=np.float64).reshape(len(origins), len(result.panel.channels))
 
 # %% ../../nbs/forecast/33_backtest.ipynb #080761b2
@@ -333,7 +338,7 @@ def _score_origin(result: BacktestResult, model: str, origin: Origin, channel: i
 
 # %% ../../nbs/forecast/33_backtest.ipynb #5eeec3a7
 def _score_levels(result: BacktestResult, model: str, origin: Origin, channel: int) -> Iterator[tuple]:
-    """(scope, key, metric, value) of the totals: scope "level", key "region" or "total"."""
+    """(scope, key, metric, value) of the totals: scope "level", key "region", "product" or "total"."""
     for level in LEVELS[1:]:
         actual, scored = (array[..., channel] for array in result.truth(origin, level))
         told = result.forecasts[model, origin.position][level]

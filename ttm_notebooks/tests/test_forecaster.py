@@ -145,7 +145,7 @@ def test_the_forecaster_forecasts_what_the_backtest_measured():
     result = backtest(panel, [SeasonalNaive(), candidate])
     before = panel.slice(end=origin)
     told = Forecaster.fit(candidate, before).predict_levels(before)
-    for level in ("series", "region", "total"):
+    for level in ("series", "region", "product", "total"):
         measured = result.forecasts[candidate.name, origin][level]
         assert np.array_equal(told[level].mean, measured.mean) and np.array_equal(told[level].quantiles, measured.quantiles)
 

@@ -215,7 +215,7 @@ def test_the_future_does_not_reach_back(plain: BacktestResult) -> None:
     other = replace(plain, panel=replace(plain.panel, values=values))
     one, two = calibrated(plain).result, calibrated(other).result
     for model in plain.models:
-        for level in ("series", "region", "total"):
+        for level in ("series", "region", "product", "total"):
             assert np.array_equal(one.forecasts[model, 130][level].quantiles, two.forecasts[model, 130][level].quantiles)
     assert not np.array_equal(one.forecasts["SeasonalNaive", 143]["series"].quantiles, two.forecasts["SeasonalNaive", 143]["series"].quantiles)
 

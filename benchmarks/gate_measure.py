@@ -1,0 +1,73 @@
+"""What should the gate look at? python benchmarks/gate_measure.py --data FOLDER [--rossmann FOLDER] [--juice FILE] [--model weekly].
+
+The policy (choose on the past, then forecast) with three measures of the same evidence: WAPE, weighted quantile loss, half of each. Weeks before every
+benchmark window only: HAB before 2023, the first 81 weeks of Rossmann, and orange juice sales (Parquet: series_id "store|brand", week, units, revenue).
+WAPE, quantile loss and coverage of the policy over the reported origins; which candidates it chose. Writes gate_measure.csv.
+"""
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import hab
+import numpy as np
+import pandas as pd
+import rossmann
+from machine import write_results
+
+from ttm_notebooks.data.panel import Panel
+from ttm_notebooks.forecast import gate
+from ttm_notebooks.forecast.backtest import POLICY, BacktestResult, backtest, plan_origins
+from ttm_notebooks.forecast.candidates import line_up
+from ttm_notebooks.forecast.intervals import calibrated
+from ttm_notebooks.model.checkpoint import load_model
+
+MEASURES = {"WAPE": [0], "quantile loss": [1], "half of each": [0, 1]}
+RELATIVE = gate.relative_error
+
+
+def juice(path: Path) -> Panel:
+    """Units and revenue per store and brand."""
+    frame = pd.read_parquet(path)
+    codes = frame["series_id"].str.split("|", expand=True).astype(np.int64)
+    return Panel.from_frame(pd.DataFrame({"timestamp": frame["week"], "produto_cat": codes[0], "uf_cat": codes[1],
+                                          "vendas": frame["units"], "faturamento": frame["revenue"]}))
+
+
+def panels(options: argparse.Namespace) -> Iterator[tuple[str, Panel, int]]:
+    """Name, panel and horizon of each set."""
+    whole = hab.read_panel(options.data)
+    yield "hab before 2023", whole.slice(end=int(np.searchsorted(whole.weeks, np.datetime64("2023-01-01")))), 26
+    if options.rossmann:
+        yield "rossmann, first 81 weeks", rossmann.read_panel(options.rossmann).slice(end=81), 13
+    if options.juice:
+        yield "orange juice", juice(options.juice), 13
+
+
+def rows_of(name: str, result: BacktestResult) -> Iterator[dict]:
+    """One row per measure and channel."""
+    for measure, parts in MEASURES.items():
+        gate.relative_error = lambda errors, reference, parts=parts: RELATIVE(*((errors[parts], reference[parts]) if errors.ndim == 2 else (errors, reference)))
+        policy = gate.run_policy(result)
+        chosen = Counter(choice.model for choice in policy.choices if choice.origin.reported)
+        for number, channel in enumerate(result.panel.channels):
+            losses = policy.result.quantile_losses(POLICY, result.reported)[:, number]
+            yield {"set": name, "measure": measure, "channel": channel, "wape": round(policy.errors[channel], 4),
+                   "quantile_loss": round(float(losses.mean()), 4), "coverage80": round(policy.coverage[channel]["80"], 3),
+                   "coverage95": round(policy.coverage[channel]["95"], 3), "chosen": " ".join(f"{model} x{times}" for model, times in chosen.items())}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True), parser.add_argument("--rossmann", type=Path), parser.add_argument("--juice", type=Path)
+    parser.add_argument("--model", default="weekly"), parser.add_argument("--cache", type=Path, default=Path("reports/output/benchmarks/gate_measure"))
+    options = parser.parse_args()
+    rows, model = [], load_model(options.model)
+    for name, panel, horizon in panels(options):
+        origins = plan_origins(panel.n_weeks, horizon)
+        rows += rows_of(name, calibrated(backtest(panel, line_up(model), horizon, origins, options.cache / name, 1)).result)
+    write_results("gate_measure", [row | {"weights": model.weights_hash[:12]} for row in rows])
+
+
+if __name__ == "__main__":
+    main()
