@@ -17,7 +17,7 @@ from machine import write_results
 
 from ttm_notebooks.data.panel import Panel
 from ttm_notebooks.forecast import gate
-from ttm_notebooks.forecast.backtest import POLICY, BacktestResult, backtest, plan_origins
+from ttm_notebooks.forecast.backtest import POLICY, BacktestResult, backtest, plan_origins, quantile_losses
 from ttm_notebooks.forecast.candidates import line_up
 from ttm_notebooks.forecast.intervals import calibrated
 from ttm_notebooks.model.checkpoint import load_model
@@ -51,7 +51,7 @@ def rows_of(name: str, result: BacktestResult) -> Iterator[dict]:
         policy = gate.run_policy(result)
         chosen = Counter(choice.model for choice in policy.choices if choice.origin.reported)
         for number, channel in enumerate(result.panel.channels):
-            losses = policy.result.quantile_losses(POLICY, result.reported)[:, number]
+            losses = quantile_losses(policy.result, POLICY, result.reported)[:, number]
             yield {"set": name, "measure": measure, "channel": channel, "wape": round(policy.errors[channel], 4),
                    "quantile_loss": round(float(losses.mean()), 4), "coverage80": round(policy.coverage[channel]["80"], 3),
                    "coverage95": round(policy.coverage[channel]["95"], 3), "chosen": " ".join(f"{model} x{times}" for model, times in chosen.items())}

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['STEPS', 'REPORTED_ORIGINS', 'WARM_UP_ORIGINS', 'LEVELS', 'CACHE_FORMAT', 'HISTORY_COLUMNS', 'BUCKETS', 'MIDDLE',
            'INTERVALS', 'SCORE_COLUMNS', 'POLICY', 'Origin', 'plan_origins', 'forecast_levels', 'coherent',
-           'BacktestResult', 'forecast_history', 'backtest', 'measure', 'row_groups', 'scores', 'with_policy']
+           'BacktestResult', 'quantile_losses', 'forecast_history', 'backtest', 'measure', 'row_groups', 'scores',
+           'with_policy']
 
 # %% ../../nbs/forecast/33_backtest.ipynb #ddedbcc3
 import io
@@ -173,10 +174,6 @@ class BacktestResult:
         """WAPE [origins, C] within each of `origins` over its weeks before `end`; NaN without sales."""
         return _per_origin(self, model, tuple(origins), end, lambda told, actual, scored: wape(actual, told[0], scored))
 
-    def quantile_losses(self, model: str, origins: Iterable[Origin], end: int | None = None) -> np.ndarray:
-        """Weighted quantile loss [origins, C], as `wapes`."""
-        return _per_origin(self, model, tuple(origins), end, lambda told, actual, scored: weighted_quantile_loss(actual, told[1], scored))
-
     def mean_wape(self, model: str, origins: Iterable[Origin], end: int | None = None) -> np.ndarray:
         """Mean of `wapes` over origins, per channel [C]; NaN where no origin has sales."""
         return _mean_known(self.wapes(model, origins, end))
@@ -195,6 +192,11 @@ def _per_origin(result: BacktestResult, model: str, origins: tuple[Origin, ...],
         rows.append([score((told.mean[:, :steps, c], told.quantiles[:, :, :steps, c]), actual[..., c], scored[..., c])
                      for c in range(actual.shape[2])])
     return np.array(rows, dtype=np.float64).reshape(len(origins), len(result.panel.channels))
+
+# %% ../../nbs/forecast/33_backtest.ipynb #e4ec3533
+def quantile_losses(result: BacktestResult, model: str, origins: Iterable[Origin], end: int | None = None) -> np.ndarray:
+    """Weighted quantile loss [origins, C] of `model` within each of `origins` over its weeks before `end`; NaN without sales."""
+    return _per_origin(result, model, tuple(origins), end, lambda told, actual, scored: weighted_quantile_loss(actual, told[1], scored))
 
 # %% ../../nbs/forecast/33_backtest.ipynb #080761b2
 def _mean_known(values: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ import pandas as pd
 from ..core.errors import UsageError
 from ..core.files import hash_json
 from ..core.metrics import coverage, wape
-from .backtest import INTERVALS, POLICY, BacktestResult, Origin, row_groups, scores, with_policy
+from .backtest import INTERVALS, POLICY, BacktestResult, Origin, quantile_losses, row_groups, scores, with_policy
 
 # %% ../../nbs/forecast/36_gate.ipynb #1a966783
 REFERENCE = "SeasonalNaive"
@@ -122,7 +122,7 @@ def _decide(relative: Mapping[str, float], by_origin: Mapping[str, Sequence[floa
 # %% ../../nbs/forecast/36_gate.ipynb #5016003c
 def _evidence(result: BacktestResult, past: tuple[Origin, ...], end: int) -> tuple[dict, dict, dict, dict]:
     """Per candidate: relative error of the means over `past`, relative error at each of them, mean WAPE and quantile loss per channel."""
-    errors = {model: np.stack([result.wapes(model, past, end), result.quantile_losses(model, past, end)], axis=1)
+    errors = {model: np.stack([result.wapes(model, past, end), quantile_losses(result, model, past, end)], axis=1)
               for model in result.models if model != POLICY}
     means = {model: _mean_error(found) for model, found in errors.items()}
     relative = {model: relative_error(mean, means[REFERENCE]) for model, mean in means.items()}
@@ -211,10 +211,10 @@ def choose(result: BacktestResult, before: Origin | None = None, incumbent: str 
     evidence = _evidence(result, past, end) if len(past) >= LEAST_ORIGINS else None
     if evidence is None or not np.isfinite(list(evidence[0].values())).any():
         return Choice(before, REFERENCE, "baseline", "no_evidence", incumbent, margin, len(past), {}, {}, {}, {}, None)
-    relative, by_origin, wapes, quantile_losses = evidence
+    relative, by_origin, wapes, losses_told = evidence
     losses = group_losses(result, before)
     chosen, code, best = _decide(relative, by_origin, result.kinds, incumbent, margin, {loss.model for loss in losses if loss.refused})
-    return Choice(before, chosen, result.kinds[chosen], code, incumbent, margin, len(past), relative, by_origin, wapes, quantile_losses, best, losses)
+    return Choice(before, chosen, result.kinds[chosen], code, incumbent, margin, len(past), relative, by_origin, wapes, losses_told, best, losses)
 
 # %% ../../nbs/forecast/36_gate.ipynb #123f112d
 def _policy_coverage(result: BacktestResult) -> dict[str, dict[str, float]]:
@@ -285,7 +285,8 @@ def run_policy(result: BacktestResult, incumbent: str = REFERENCE, margin: float
 SENTENCES = {
     "pt-BR": {
         "no_evidence": "Não há histórico suficiente para um teste retroativo: a previsão é a da referência {model}, sem escolha por erro medido.",
-        "wins": "Escolhido: {model}, no lugar de {incumbent}. Erro (número e intervalo) {gap} {side} o de {runner_up}; errou menos em {wins} de {origins} origens.",
+        "wins": "Escolhido: {model}, no lugar de {incumbent}. "
+                "Erro (número e intervalo) {gap} {side} o de {runner_up}; errou menos em {wins} de {origins} origens.",
         "stays_best": "Continua: {model}. Erro (número e intervalo) {gap} {side} o de {runner_up}; errou menos em {wins} de {origins} origens passadas.",
         "stays_margin": "Continua: {model}. {runner_up} errou menos ({gap}), mas a troca exige uma vantagem de {margin} e em mais da metade das origens.",
         "model_not_better": "{incumbent} deixou de superar as referências; a previsão passa a ser a de {model}.",
@@ -298,7 +299,8 @@ SENTENCES = {
     },
     "en": {
         "no_evidence": "There is not enough history for a backtest: the forecast is the baseline {model}, not chosen by measured error.",
-        "wins": "Chosen: {model}, in place of {incumbent}. Error (number and interval) {gap} {side} that of {runner_up}, lower at {wins} of {origins} past origins.",
+        "wins": "Chosen: {model}, in place of {incumbent}. "
+                "Error (number and interval) {gap} {side} that of {runner_up}, lower at {wins} of {origins} past origins.",
         "stays_best": "Stays: {model}. Error (number and interval) {gap} {side} that of {runner_up}, lower at {wins} of {origins} past origins.",
         "stays_margin": "Stays: {model}. {runner_up} erred less ({gap}), but a change takes a lead of {margin}, and at more than half of the origins.",
         "model_not_better": "{incumbent} no longer beats the baselines; the forecast is now that of {model}.",

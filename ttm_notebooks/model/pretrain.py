@@ -319,7 +319,8 @@ def model_card(model: WeeklyModel, config: PretrainConfig, scores: list[dict], h
     return _CARD.format(context=model.context_length, horizon=model.horizon, parameters=model.parameter_count,
                         megabytes=model.parameter_count * 4 / 1e6, sha=model.weights_hash, network=network, steps=config.steps,
                         series=config.batch_size, windows=config.steps * config.batch_size * 2, rate=config.learning_rate,
-                        optimizer=OPTIMIZERS[config.optimizer], seed=config.seed, held_out=held_out, scores=_score_table(scores), notes=f"\n{notes}\n" if notes else "")
+                        optimizer=OPTIMIZERS[config.optimizer], seed=config.seed, held_out=held_out, scores=_score_table(scores),
+                        notes=f"\n{notes}\n" if notes else "")
 
 # %% ../../nbs/model/22_pretrain.ipynb #851a19a9
 def _train(state: _State, config: PretrainConfig, out: Path, progress: bool) -> _State:

@@ -31,7 +31,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ..core.errors import UsageError
-from ..forecast.backtest import BacktestResult, backtest
+from ..forecast.backtest import BacktestResult, backtest, quantile_losses
 from ..forecast.candidates import SeasonalNaive, ZeroShot
 from ..forecast.engine import Forecast
 from ..forecast.gate import MARGIN, choice_sentence, choose, gate_record, policy_sentence, relative_error, run_policy
@@ -102,7 +102,7 @@ def test_the_interval_counts_as_much_as_the_number(error, spread, model):
     result = with_spread(made_up({"SeasonalNaive": [0.1] * 6, "AutoTheta": [error] * 6}), "AutoTheta", spread)
     final = choose(result)
     assert final.model == model and final.wapes["AutoTheta"]["vendas"] == pytest.approx(error)
-    losses = result.quantile_losses("AutoTheta", result.origins)
+    losses = quantile_losses(result, "AutoTheta", result.origins)
     assert final.quantile_losses["AutoTheta"]["vendas"] == pytest.approx(float(losses.mean()))
     ratios = [final.wapes["AutoTheta"]["vendas"] / 0.1, final.quantile_losses["AutoTheta"]["vendas"] / final.quantile_losses["SeasonalNaive"]["vendas"]]
     assert final.relative["AutoTheta"] == pytest.approx(np.mean(ratios))
