@@ -23,6 +23,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -239,7 +240,8 @@ def test_killed_run_continues_to_the_same_forecast(done, tmp_path, command, seco
 # %% ../../nbs/tests/90_test_road.ipynb #3ca9f5a5
 def test_interrupted_run_says_how_to_go_on(done, tmp_path):
     words = [TTM, "run", str(done[1]), "--out", str(tmp_path), "--model", "none", "--jobs", "1"]
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell starts what runs in its background deaf to Ctrl-C, and so would be its children
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed)
     deadline = time.monotonic() + 60
     while not (tmp_path / "small" / "2024-01-01" / "last_run.json").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
