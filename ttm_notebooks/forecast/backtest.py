@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['STEPS', 'REPORTED_ORIGINS', 'WARM_UP_ORIGINS', 'LEVELS', 'CACHE_FORMAT', 'HISTORY_COLUMNS', 'BUCKETS', 'MIDDLE',
            'INTERVALS', 'SCORE_COLUMNS', 'POLICY', 'Origin', 'plan_origins', 'forecast_levels', 'coherent',
-           'BacktestResult', 'quantile_losses', 'forecast_history', 'backtest', 'measure', 'row_groups', 'scores',
-           'with_policy']
+           'BacktestResult', 'forecast_history', 'backtest', 'measure', 'row_groups', 'scores', 'with_policy']
 
 # %% ../../nbs/forecast/33_backtest.ipynb #ddedbcc3
 import io
@@ -172,7 +171,7 @@ class BacktestResult:
 
     def wapes(self, model: str, origins: Iterable[Origin], end: int | None = None) -> np.ndarray:
         """WAPE [origins, C] within each of `origins` over its weeks before `end`; NaN without sales."""
-        return _per_origin(self, model, tuple(origins), end, lambda told, actual, scored: wape(actual, told[0], scored))
+        return _wapes(self, model, tuple(origins), end)
 
     def mean_wape(self, model: str, origins: Iterable[Origin], end: int | None = None) -> np.ndarray:
         """Mean of `wapes` over origins, per channel [C]; NaN where no origin has sales."""
@@ -183,20 +182,14 @@ class BacktestResult:
         return pd.concat([forecast_history(self, model, level) for level in levels], ignore_index=True)
 
 # %% ../../nbs/forecast/33_backtest.ipynb #e84722b9
-def _per_origin(result: BacktestResult, model: str, origins: tuple[Origin, ...], end: int | None, score: Callable[..., float]) -> np.ndarray:
-    """`score` of ((mean, quantiles), actual, scored cells) within each of `origins` and channel, [origins, C]."""
+def _wapes(result: BacktestResult, model: str, origins: tuple[Origin, ...], end: int | None) -> np.ndarray:
+    """See `BacktestResult.wapes`."""
     rows = []
     for origin in origins:
         actual, scored = result.truth(origin, end=end)
-        told, steps = result.forecasts[model, origin.position]["series"], actual.shape[1]
-        rows.append([score((told.mean[:, :steps, c], told.quantiles[:, :, :steps, c]), actual[..., c], scored[..., c])
-                     for c in range(actual.shape[2])])
+        told = result.forecasts[model, origin.position]["series"].mean[:, :actual.shape[1]]
+        rows.append([wape(actual[..., c], told[..., c], scored[..., c]) for c in range(actual.shape[2])])
     return np.array(rows, dtype=np.float64).reshape(len(origins), len(result.panel.channels))
-
-# %% ../../nbs/forecast/33_backtest.ipynb #e4ec3533
-def quantile_losses(result: BacktestResult, model: str, origins: Iterable[Origin], end: int | None = None) -> np.ndarray:
-    """Weighted quantile loss [origins, C] of `model` within each of `origins` over its weeks before `end`; NaN without sales."""
-    return _per_origin(result, model, tuple(origins), end, lambda told, actual, scored: weighted_quantile_loss(actual, told[1], scored))
 
 # %% ../../nbs/forecast/33_backtest.ipynb #080761b2
 def _mean_known(values: np.ndarray) -> np.ndarray:

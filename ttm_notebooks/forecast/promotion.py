@@ -127,9 +127,7 @@ def _same_reference(one: Evidence, other: Evidence) -> bool:
 
 def compare(challenger: Evidence, champion: Evidence) -> Comparison | None:
     """Both errors on common ground (see the table above); None where there is none."""
-    measures = [one.final.get("measure") for one in (challenger, champion)]
-    same = challenger.data_fingerprint == champion.data_fingerprint and challenger.weeks == champion.weeks and measures[0] == measures[1]
-    if same and _same_reference(challenger, champion):
+    if challenger.data_fingerprint == champion.data_fingerprint and challenger.weeks == champion.weeks and _same_reference(challenger, champion):
         return _between("same data", challenger, champion.final, champion.name)
     same_kind = champion.kind == "baseline" or (champion.line_up is not None and champion.line_up == challenger.line_up)
     return _between("same backtest", challenger, challenger.final, champion.name) if same_kind else None
@@ -186,7 +184,7 @@ def judge(challenger: Evidence, champion: Evidence | None = None, margin: float 
     found += _different(challenger, champion)
     if found:
         return Judgement(tuple(found), None, margin)
-    if broken := [one for one in faults(champion) if one.code in ("no_gate", "altered")]:
+    if broken := [one for one in faults(champion) if one.code in ("no_gate", "altered", "old_record")]:
         return Judgement((Reason("champion_unproven", f"the champion cannot be compared with: {broken[0].text}"),), None, margin)
     common = compare(challenger, champion)
     if common is None:

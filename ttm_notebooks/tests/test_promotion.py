@@ -11,7 +11,6 @@ __all__ = ['BASELINES', 'ERRORS', 'evidence', 'flat', 'codes', 'test_a_record_of
            'test_one_good_origin_of_the_champion_does_not_keep_a_challenger_out',
            'test_next_monday_the_champions_kind_is_measured_in_the_challengers_backtest',
            'test_networks_are_the_same_only_from_the_same_line_up',
-           'test_a_champion_measured_by_the_old_rule_is_compared_in_the_challengers_backtest_only',
            'test_a_candidate_that_was_not_offered_again_is_not_comparable',
            'test_same_fingerprint_but_other_errors_of_seasonal_naive_is_no_common_ground',
            'test_what_cannot_be_compared_is_refused', 'test_the_line_up_is_start_weights_and_strategy']
@@ -142,15 +141,6 @@ def test_networks_are_the_same_only_from_the_same_line_up(champion: str | None, 
     old = evidence(made_up({"SeasonalNaive": [0.2] * 6, "Network": [0.1] * 6}, kinds, weeks=259), line_up=champion)
     new = evidence(made_up({"SeasonalNaive": [0.2] * 6, "Network": [0.1] * 6}, kinds), line_up=challenger)
     assert judge(new, old).accepted == accepted and (accepted or codes(judge(new, old)) == ["not_comparable"])
-
-
-def test_a_champion_measured_by_the_old_rule_is_compared_in_the_challengers_backtest_only():
-    old, new = evidence(made_up({"SeasonalNaive": [0.2] * 6, "AutoTheta": [0.1] * 6})), evidence(made_up({"SeasonalNaive": [0.2] * 6, "AutoTheta": [0.15] * 6}))
-    gate = old.gate | {"final": {key: value for key, value in old.final.items() if key != "measure"}}
-    gate["id"] = hash_json({name: told for name, told in gate.items() if name != "id"})
-    old = replace(old, gate=gate, forecaster_id="old")
-    assert [one.code for one in faults(old)] == ["old_record"] and codes(judge(old)) == ["old_record"]
-    assert judge(new, old).accepted and judge(new, old).comparison.basis == "same backtest"
 
 
 def test_a_candidate_that_was_not_offered_again_is_not_comparable():
