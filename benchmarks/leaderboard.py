@@ -8,7 +8,8 @@ industria  dataset.yaml and raw/, as `ttm run` makes them    60 series drawn by 
 
 A peer's row ends in "104" where it saw the last 104 weeks, which is what the network reads, and in "all" where it saw every week
 before the origin. "Best peer" is the best of all these rows, looked up afterwards, so the bar is one that nobody could have chosen
-ahead. Finished forecasts are kept under --cache by data, method and version: a second run takes seconds, a killed one goes on.
+ahead; "best peer, same weeks" is the best of those that saw the 104 weeks the network saw, no more.
+Finished forecasts are kept under --cache by data, method and version: a second run takes seconds, a killed one goes on.
 Seconds are processor seconds of one thread for 100 histories (a series and a channel each), learning included.
 """
 
@@ -212,14 +213,19 @@ def spread(result: BacktestResult, model: str) -> list:
     return [(origin, (part.mean, part.quantiles, np.nan)) for origin, part in parts]
 
 
-def chosen_rows(benchmark: Benchmark, panel: Panel, options: argparse.Namespace) -> Iterator[dict[str, object]]:
-    """Ours as they are used: intervals calibrated on earlier origins, and the policy, which chooses by earlier windows only."""
-    candidates = line_up(load_model(options.model), options.strategy, steps=options.steps)
-    run = partial(backtest, panel, horizon=benchmark.horizon, cache=options.cache / benchmark.name, jobs=options.jobs, progress=True)
+def choose(benchmark: Benchmark, panel: Panel, candidates: list[Candidate], kept: list[Candidate], cache: Path, jobs: int) -> BacktestResult:
+    """Candidates with intervals calibrated on earlier origins, the `kept` ones on more of them, and the policy, which chooses by earlier ones."""
+    run = partial(backtest, panel, horizon=benchmark.horizon, cache=cache, jobs=jobs, progress=True)
     result = run(candidates)
+    extra = run(kept, origins=calibration_origins(result, benchmark.horizon, benchmark.known))
+    return run_policy(calibrated(result, extra).result).result
+
+
+def chosen_rows(benchmark: Benchmark, panel: Panel, options: argparse.Namespace) -> Iterator[dict[str, object]]:
+    """Ours as they are used."""
+    candidates = line_up(load_model(options.model), options.strategy, steps=options.steps)
     kept = [one for one in candidates if one.name in ("SeasonalNaive", "AutoTheta", "ZeroShot", "FineTuned") or one is candidates[-1]]
-    made = calibrated(result, run(kept, origins=calibration_origins(result, benchmark.horizon, benchmark.known))).result
-    told = run_policy(made).result
+    told = choose(benchmark, panel, candidates, kept, options.cache / benchmark.name, options.jobs)
     labels = {"ZeroShot": "ours, zero-shot, calibrated", "FineTuned": f"ours, fine-tuned ({options.strategy}), calibrated",
               candidates[-1].name: "ours, blend, calibrated", "policy": "ours, policy, calibrated"}
     for name, label in labels.items():
@@ -232,18 +238,18 @@ def planned_rows(benchmark: Benchmark, folder: Path, options: argparse.Namespace
     plain = line_up(model, options.strategy, steps=options.steps)
     everyone = Blend((*plain[-1].parts, ZeroShot(model)))
     planned = line_up_with_plans([*plain, everyone], promotions.PLANS, fallback="others")
-    told = run_policy(backtest(panel, (plain[0], *planned), benchmark.horizon, cache=options.cache / "promotions", jobs=options.jobs, progress=True)).result
+    told = choose(benchmark, panel, [plain[0], *planned], planned, options.cache / "promotions", options.jobs)
     names = [next(one.name for one in planned if one.name.startswith(start)) for start in ("ZeroShot", "FineTuned")] + ["policy"]
     for name, label in zip(names, ("zero-shot", f"fine-tuned ({options.strategy})", "policy")):
-        yield from rows_of(benchmark, panel, f"ours, {label}, with plans", "ours with plans", "all", spread(told, name), "the parts' own")
+        yield from rows_of(benchmark, panel, f"ours, {label}, with plans", "ours with plans", "all", spread(told, name), "calibrated on earlier origins")
 
 
 def tasks_of(benchmark: Benchmark, folder: Path, panel: Panel, options: argparse.Namespace) -> dict[tuple[str, str], list[Task]]:
-    """Every method's tasks; the network reads 104 weeks as it is and learns from all, LightGBM learns from all."""
+    """Every method's tasks; the network reads 104 weeks as it is and learns from all, the peers are run with either."""
     ours = (options.model, options.strategy, options.steps)
     found = {}
     for name in entries(*ours):
-        contexts = ("104",) if "zero-shot" in name else ("all",) if name == "LightGBM" or name.startswith("ours") else tuple(CONTEXTS)
+        contexts = ("104",) if "zero-shot" in name else ("all",) if name.startswith("ours") else tuple(CONTEXTS)
         for context in contexts:
             found[name, context] = [Task(benchmark.name, folder, options.cache / "leaderboard", name, context, origin.position, ours)
                                     for origin in benchmark.origins(panel)]
@@ -282,27 +288,33 @@ def run_all(waiting: list[Task], jobs: int, name: str) -> None:
             pass
 
 
-def best_rows(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Per set and channel: each peer's better row, then best and median over peers."""
-    peers = table[(table["kind"] == "peer") & table[metric].notna()]
+def best_rows(table: pd.DataFrame, metric: str, contexts: tuple[str, ...] = tuple(CONTEXTS)) -> pd.DataFrame:
+    """Per set and channel: each peer's better row among `contexts`, then best and median over peers."""
+    peers = table[(table["kind"] == "peer") & table["context"].isin(contexts) & table[metric].notna()]
     each = peers.groupby(["set", "channel", "model"])[metric].min().reset_index()
     grouped = each.groupby(["set", "channel"])
     best = each.loc[grouped[metric].idxmin()].set_index(["set", "channel"])
     return best.rename(columns={"model": "best", metric: "best_value"}).assign(median=grouped[metric].median())
 
 
+def over_peers(part: pd.DataFrame, reference: pd.DataFrame, metric: str, weeks: str, sets: list[str]) -> Iterator[dict[str, object]]:
+    """One model's rows over best and median peer of `reference`: geometric means over channels, then over `sets`, equally weighted."""
+    joined = part.set_index(["set", "channel"]).join(reference)
+    for against, label in (("best_value", "best peer"), ("median", "median peer")):
+        ratio = np.log(joined[metric] / joined[against]).groupby(level="set").mean()
+        yield {"metric": metric, "model": part["model"].iloc[0], "against": label + weeks} | np.exp(ratio).to_dict() | {
+            "all_that_count": np.exp(ratio.reindex(sets).mean(skipna=False)) if sets else np.nan}
+
+
 def summarise(table: pd.DataFrame, sets: list[str]) -> pd.DataFrame:
-    """Ours over best and median peer: geometric means over channels, then over the sets that count, equally weighted."""
+    """Ours over the peers with all weeks or 104, whichever was better; where ours saw only 104, also over the peers that saw no more."""
     rows = []
     for metric in ("wape", "wql"):
-        reference = best_rows(table, metric)
-        ours = table[table["kind"] == "ours"].set_index(["set", "channel"]).join(reference)
-        for model, part in ours.groupby("model", sort=False):
-            for against in ("best_value", "median"):
-                ratio = np.log(part[metric] / part[against]).groupby(level="set").mean()
-                rows.append({"metric": metric, "model": model, "against": {"best_value": "best peer", "median": "median peer"}[against]}
-                            | {name: np.exp(ratio.get(name, np.nan)) for name in table["set"].unique()}
-                            | {"all_that_count": np.exp(ratio.reindex(sets).mean(skipna=False)) if sets else np.nan})
+        either, same = best_rows(table, metric), best_rows(table, metric, ("104",))
+        for _, part in table[table["kind"] == "ours"].groupby("model", sort=False):
+            rows += over_peers(part, either, metric, "", sets)
+            if part["context"].eq("104").all():
+                rows += over_peers(part, same, metric, ", same weeks", sets)
     return pd.DataFrame(rows)
 
 
@@ -416,9 +428,9 @@ def write(table: pd.DataFrame, absent: list[str], summary: pd.DataFrame, seconds
     gaps = pd.DataFrame([{"set": name, "kind": "absent"} for name in absent])
     pd.concat([table, gaps], ignore_index=True).assign(weights=load_model(options.model).weights_hash[:12]).round(5).to_csv(
         options.out / "leaderboard.csv", index=False)
-    ratios = [{"metric": "seconds", "model": "ours, zero-shot", "against": name, "all_that_count": seconds[name] / seconds["ours, zero-shot"]}
+    speeds = [{"metric": "seconds", "model": "ours, zero-shot", "against": name, "all_that_count": seconds[name] / seconds["ours, zero-shot"]}
               for name in ("AutoETS", "Fracast-0")] if seconds else []
-    pd.concat([summary, pd.DataFrame(ratios)], ignore_index=True).assign(**describe_machine()).round(4).to_csv(
+    pd.concat([summary, pd.DataFrame(speeds)], ignore_index=True).assign(**describe_machine()).round(4).to_csv(
         options.out / "leaderboard_summary.csv", index=False)
     if len(table):
         draw(table, options.out)

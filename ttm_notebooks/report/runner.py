@@ -13,6 +13,7 @@ import dataclasses
 import fcntl
 import functools
 import json
+import logging
 import multiprocessing
 import os
 import re
@@ -98,8 +99,6 @@ TYPES = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": li
 @functools.cache
 def template_parameters(template: Path) -> dict[str, str]:
     """Type name by parameter of a template; raises UsageError where a parameter has no type that we know."""
-    import logging
-
     import papermill
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -183,11 +182,15 @@ def write_record(out: Path, run_id: str, pages: list[PlannedPage]) -> Path:
 
 
 def read_record(out: Path) -> tuple[str, list[PlannedPage]] | None:
-    """Run and pages that `out` was last planned for; None where nothing readable says so."""
+    """Run and pages that `out` was last planned for; None where nothing says so, or only a damaged record (logged as a warning)."""
     try:
         told = json.loads(_record(out).read_text(encoding="utf-8"))
         return str(told["run_id"]), [PlannedPage(**page) for page in told["pages"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        logging.getLogger("ttm_notebooks").warning(
+            "%s can't be read (%s: %s); its pages count as missing until `ttm report` has made them again", _record(out), type(error).__name__, error)
         return None
 
 # %% ../../nbs/report/41_runner.ipynb #7a8fbe30
@@ -270,7 +273,6 @@ def failure_page(job: dict, reason: str) -> None:
 # %% ../../nbs/report/41_runner.ipynb #57832a3e
 def warm_up() -> None:
     """Import and exercise what every page needs, before any child is forked; parquet is not read, its threads don't survive a fork."""
-    import logging
     import warnings
 
     import nbformat

@@ -7,7 +7,8 @@ __all__ = ['FOLDER', 'pytestmark', 'LAW', 'NINE', 'script', 'test_normal_quantil
            'test_drawn_out_quantiles_keep_the_given_ones_and_their_order', 'small_panel',
            'test_answers_are_ordered_and_never_negative', 'test_histories_are_imputed_by_the_stated_rule',
            'test_leaderboard_scores_as_the_backtest_does', 'hand_made_table',
-           'test_sets_weigh_equally_and_peers_count_once', 'test_sets_are_found_by_their_files']
+           'test_sets_weigh_equally_and_peers_count_once',
+           'test_a_network_of_104_weeks_is_also_held_against_peers_of_104_weeks', 'test_sets_are_found_by_their_files']
 
 # %% ../../nbs/tests/60_test_benchmarks.ipynb #f9d363e5
 import importlib
@@ -101,12 +102,13 @@ def test_leaderboard_scores_as_the_backtest_does():
 
 # %% ../../nbs/tests/60_test_benchmarks.ipynb #fc985cb4
 def hand_made_table():
-    """Ours is 0.8 and 0.9 of the best peer on one set, 0.6 on the other."""
-    rows = [("one", "vendas", "A", "peer", 0.10), ("one", "vendas", "A", "peer", 0.30), ("one", "vendas", "B", "peer", 0.20),
-            ("one", "faturamento", "A", "peer", 0.10), ("one", "faturamento", "B", "peer", 0.40), ("two", "vendas", "A", "peer", 0.50),
-            ("two", "vendas", "B", "peer", 0.25), ("one", "vendas", "me", "ours", 0.08), ("one", "faturamento", "me", "ours", 0.09),
-            ("two", "vendas", "me", "ours", 0.15), ("two", "vendas", "me, with plans", "ours with plans", 0.01)]
-    frame = pd.DataFrame(rows, columns=["set", "channel", "model", "kind", "wape"])
+    """Ours is 0.8 and 0.9 of the best peer on one set, 0.6 on the other; of the peers that saw as many weeks 0.4, 0.9 and 0.6."""
+    rows = [("one", "vendas", "A", "peer", "all", 0.10), ("one", "vendas", "A", "peer", "104", 0.30), ("one", "vendas", "B", "peer", "104", 0.20),
+            ("one", "faturamento", "A", "peer", "104", 0.10), ("one", "faturamento", "B", "peer", "104", 0.40),
+            ("two", "vendas", "A", "peer", "104", 0.50), ("two", "vendas", "B", "peer", "104", 0.25), ("one", "vendas", "me", "ours", "104", 0.08),
+            ("one", "faturamento", "me", "ours", "104", 0.09), ("two", "vendas", "me", "ours", "104", 0.15),
+            ("two", "vendas", "taught", "ours", "all", 0.15), ("two", "vendas", "me, with plans", "ours with plans", "all", 0.01)]
+    frame = pd.DataFrame(rows, columns=["set", "channel", "model", "kind", "context", "wape"])
     return frame.assign(wql=frame["wape"])
 
 
@@ -117,7 +119,14 @@ def test_sets_weigh_equally_and_peers_count_once():
     np.testing.assert_allclose(best["two"], 0.6)
     np.testing.assert_allclose(best["all_that_count"], np.sqrt(np.sqrt(0.8 * 0.9) * 0.6))
     np.testing.assert_allclose(median["one"], np.sqrt(0.08 / 0.15 * 0.09 / 0.25))
-    assert set(told.index.get_level_values("model")) == {"me"}
+    assert set(told.index.get_level_values("model")) == {"me", "taught"}
+
+
+def test_a_network_of_104_weeks_is_also_held_against_peers_of_104_weeks():
+    told = script("leaderboard").summarise(hand_made_table(), ["one", "two"]).set_index(["metric", "model", "against"])
+    np.testing.assert_allclose(told.loc[("wape", "me", "best peer, same weeks"), ["one", "two", "all_that_count"]].astype(float), 0.6)
+    assert ("wape", "taught", "best peer, same weeks") not in told.index
+    np.testing.assert_allclose(told.loc[("wape", "taught", "best peer"), "two"], 0.6)
 
 
 @pytest.mark.parametrize("name, file, found", [
