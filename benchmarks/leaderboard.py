@@ -39,7 +39,7 @@ from tqdm import tqdm
 from ttm_notebooks.core.files import atomic_write, hash_file, hash_json
 from ttm_notebooks.core.metrics import bootstrap_interval, mase
 from ttm_notebooks.data.panel import Panel
-from ttm_notebooks.forecast.backtest import BacktestResult, Origin, backtest, measure, plan_origins
+from ttm_notebooks.forecast.backtest import BacktestResult, Origin, backtest, earliest_history, measure, plan_origins
 from ttm_notebooks.forecast.candidates import Blend, Candidate, FineTuned, ZeroShot, line_up
 from ttm_notebooks.forecast.gate import run_policy
 from ttm_notebooks.forecast.intervals import calibrated, calibration_origins
@@ -223,7 +223,7 @@ def choose(benchmark: Benchmark, panel: Panel, candidates: list[Candidate], kept
 
 def chosen_rows(benchmark: Benchmark, panel: Panel, options: argparse.Namespace) -> Iterator[dict[str, object]]:
     """Ours as they are used."""
-    candidates = line_up(load_model(options.model), options.strategy, steps=options.steps)
+    candidates = line_up(load_model(options.model), options.strategy, earliest_history(panel.n_weeks, benchmark.horizon), steps=options.steps)
     kept = [one for one in candidates if one.name in ("SeasonalNaive", "AutoTheta", "ZeroShot", "FineTuned") or one is candidates[-1]]
     told = choose(benchmark, panel, candidates, kept, options.cache / benchmark.name, options.jobs)
     labels = {"ZeroShot": "ours, zero-shot, calibrated", "FineTuned": f"ours, fine-tuned ({options.strategy}), calibrated",
@@ -235,7 +235,7 @@ def chosen_rows(benchmark: Benchmark, panel: Panel, options: argparse.Namespace)
 def planned_rows(benchmark: Benchmark, folder: Path, options: argparse.Namespace) -> Iterator[dict[str, object]]:
     """Ours with the plans of promotions.py: more information than the peers have, so these rows count in no comparison with them."""
     panel, model = promotions.read_panel(folder), load_model(options.model)
-    plain = line_up(model, options.strategy, steps=options.steps)
+    plain = line_up(model, options.strategy, earliest_history(panel.n_weeks, benchmark.horizon), steps=options.steps)
     everyone = Blend((*plain[-1].parts, ZeroShot(model)))
     planned = line_up_with_plans([*plain, everyone], promotions.PLANS, fallback="others")
     told = choose(benchmark, panel, [plain[0], *planned], planned, options.cache / "promotions", options.jobs)
@@ -460,7 +460,7 @@ if __name__ == "__main__":
     parser.add_argument("--cache", type=Path, default=Path("reports/output/benchmarks"), help="finished forecasts are kept here")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes, one thread each")
     parser.add_argument("--model", default="weekly", help="checkpoint, as load_model takes it")
-    parser.add_argument("--strategy", default="bias", help="fine-tuning strategy")
+    parser.add_argument("--strategy", default="auto", help="fine-tuning strategy")
     parser.add_argument("--steps", type=int, default=150, help="fine-tuning steps before each origin")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the table and the pictures")
     main(parser.parse_args())

@@ -24,7 +24,7 @@ from ttm_notebooks.core.errors import UsageError
 from ttm_notebooks.core.metrics import QUANTILE_LEVELS, mean_from_quantiles
 from ttm_notebooks.data.covariates import require_plans, with_holidays
 from ttm_notebooks.data.panel import Panel, WindowScaler
-from ttm_notebooks.forecast.backtest import backtest, plan_origins
+from ttm_notebooks.forecast.backtest import backtest, earliest_history, plan_origins
 from ttm_notebooks.forecast.candidates import Blend, Candidate, ZeroShot, line_up
 from ttm_notebooks.forecast.engine import Forecast, _history_flags, _with_flags
 from ttm_notebooks.forecast.gate import run_policy
@@ -189,7 +189,7 @@ def main() -> None:
     """Backtest without plans, with them, and the other ways; write promotions.csv and print the bar."""
     options = arguments(__doc__)
     panel, model = read_panel(options.data), load_model(options.model)
-    plain = line_up(model, options.strategy, steps=options.steps)
+    plain = line_up(model, options.strategy, earliest_history(panel.n_weeks, 13), steps=options.steps)
     everything = [one for one in plain if isinstance(one, Blend) and len(one.parts) == 3]
     planned = line_up_with_plans([*plain, Blend((*everything[0].parts, ZeroShot(model)))], PLANS, fallback="others")
     rows, wapes, started = [], {}, time.perf_counter()

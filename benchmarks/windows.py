@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from ttm_notebooks.data.panel import Panel
-from ttm_notebooks.forecast.backtest import backtest, plan_origins
+from ttm_notebooks.forecast.backtest import backtest, earliest_history, plan_origins
 from ttm_notebooks.forecast.candidates import line_up
 from ttm_notebooks.forecast.gate import choice_sentence, policy_sentence, run_policy
 from ttm_notebooks.forecast.intervals import calibrated
@@ -27,7 +27,7 @@ def arguments(description: str) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, default=Path("reports/output/benchmarks"), help="finished parts are kept here")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes for the baselines")
     parser.add_argument("--model", default="weekly", help="checkpoint, as load_model takes it")
-    parser.add_argument("--strategy", default="bias", help="fine-tuning strategy")
+    parser.add_argument("--strategy", default="auto", help="fine-tuning strategy")
     parser.add_argument("--steps", type=int, default=150, help="fine-tuning steps before each origin")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the CSV")
     return parser.parse_args()
@@ -46,7 +46,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 def measure(panel: Panel, name: str, horizon: int, options: argparse.Namespace) -> pd.DataFrame:
     """Backtest the usual line-up on `panel`, print the WAPE table, write `name`.csv and return its rows."""
     model = load_model(options.model)
-    candidates = line_up(model, options.strategy, steps=options.steps)
+    candidates = line_up(model, options.strategy, earliest_history(panel.n_weeks, horizon), steps=options.steps)
     origins = plan_origins(panel.n_weeks, horizon)
     started = time.perf_counter()
     result = calibrated(backtest(panel, candidates, horizon, origins, options.cache / name, options.jobs, progress=True)).result

@@ -46,8 +46,9 @@ app.add_typer(audit_app)
 
 # %% ../nbs/90_cli.ipynb #102fae9a
 class Strategy(enum.StrEnum):
-    """Which parameters fine-tuning may change."""
+    """Which parameters fine-tuning may change; `auto` lets the length of the history decide."""
 
+    auto = "auto"
     spec_fc = "spec_fc"
     head = "head"
     decoder_head = "decoder_head"
@@ -62,7 +63,7 @@ Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:0.")]
 Lang = Annotated[str | None, typer.Option("--lang", help="pt-BR or en; default from dataset.yaml.")]
 Accept = Annotated[bool, typer.Option("--accept-quality", help="Go on although a quality rule is broken; every page says so.")]
 Model = Annotated[str, typer.Option("--model", help="weekly (bundled), a folder, hf://owner/name, or none for the baselines alone.")]
-Strategy_ = Annotated[Strategy, typer.Option("--strategy", help="Which parameters fine-tuning may change.")]
+Strategy_ = Annotated[Strategy, typer.Option("--strategy", help="Which parameters fine-tuning may change; auto: head from 130 weeks of history, else bias.")]
 House = Annotated[str | None, typer.Option("--warehouse", metavar="FILE", help="A DuckDB file or postgresql://user:password@host/database; default "
                                            "warehouse.duckdb under --out. An address with a password is better given as env:NAME. "
                                            "With TTM_DATA_KEY set, what is written to files is encrypted.")]
@@ -84,7 +85,7 @@ def _settings(dataset: Path, as_of: str | None, out: Path, **others):
 # %% ../nbs/90_cli.ipynb #7c85c3f5
 @app.command()
 def run(dataset: Dataset_, as_of: AsOf = None, regions: Regions = None, jobs: Jobs = 2, out: Out = OUT, device: Device = "cpu",
-        lang: Lang = None, accept_quality: Accept = False, model: Model = "weekly", strategy: Strategy_ = Strategy.bias,
+        lang: Lang = None, accept_quality: Accept = False, model: Model = "weekly", strategy: Strategy_ = Strategy.auto,
         warehouse: House = None):
     """The whole road: ingest, judge, backtest, fine-tune, forecast, report.
 
@@ -125,7 +126,7 @@ def quality(dataset: Dataset_, as_of: AsOf = None, out: Out = OUT, lang: Lang = 
 # %% ../nbs/90_cli.ipynb #a4ce1043
 @app.command()
 def backtest(dataset: Dataset_, as_of: AsOf = None, out: Out = OUT, device: Device = "cpu", model: Model = "weekly",
-             strategy: Strategy_ = Strategy.bias, accept_quality: Accept = False,
+             strategy: Strategy_ = Strategy.auto, accept_quality: Accept = False,
              warehouse: House = None):
     """Measure model and baselines on past origins and let the gate choose.
 
@@ -139,11 +140,11 @@ def backtest(dataset: Dataset_, as_of: AsOf = None, out: Out = OUT, device: Devi
 # %% ../nbs/90_cli.ipynb #95dc111b
 @app.command()
 def finetune(dataset: Dataset_, as_of: AsOf = None, out: Out = OUT, device: Device = "cpu", model: Model = "weekly",
-             strategy: Strategy_ = Strategy.bias, accept_quality: Accept = False,
+             strategy: Strategy_ = Strategy.auto, accept_quality: Accept = False,
              warehouse: House = None):
     """Fine-tune the model on this data set and save it; prints its folder.
 
-    Example: ttm finetune data/rossmann --strategy bias
+    Example: ttm finetune data/rossmann --strategy head
     """
     from ttm_notebooks.road import finetune_step
 
@@ -153,7 +154,7 @@ def finetune(dataset: Dataset_, as_of: AsOf = None, out: Out = OUT, device: Devi
 # %% ../nbs/90_cli.ipynb #89251109
 @app.command()
 def forecast(dataset: Dataset_, as_of: AsOf = None, out: Out = OUT, device: Device = "cpu", model: Model = "weekly",
-             strategy: Strategy_ = Strategy.bias, accept_quality: Accept = False,
+             strategy: Strategy_ = Strategy.auto, accept_quality: Accept = False,
              warehouse: House = None):
     """Forecast 26 weeks with whatever the gate chose; keeps this vintage and writes the results folder.
 

@@ -56,7 +56,7 @@ class Settings:
     device: str = "cpu"
     accept_quality: bool = False
     model: str | None = "weekly"
-    strategy: str = "bias"
+    strategy: str = "auto"
     horizon: int = 26
     seed: int = 0
     warehouse: str | None = None
@@ -206,6 +206,7 @@ def panel_of(chosen: Settings, snapshot: Snapshot) -> "Panel":
 # %% ../nbs/80_road.ipynb #23ef0cd2
 def candidates_of(chosen: Settings, panel: "Panel") -> tuple["Candidate", ...]:
     """Everything that may become the forecast: baselines, the network as it is and fine-tuned, and the same with the panel's plans."""
+    from ttm_notebooks.forecast.backtest import earliest_history
     from ttm_notebooks.forecast.candidates import MSTLETS, line_up
     from ttm_notebooks.forecast.planned import line_up_with_plans
 
@@ -214,7 +215,8 @@ def candidates_of(chosen: Settings, panel: "Panel") -> tuple["Candidate", ...]:
     else:
         from ttm_notebooks.model.checkpoint import load_model
 
-        plain = line_up(load_model(chosen.model, device=chosen.device), chosen.strategy, seed=chosen.seed, progress=False)
+        plain = line_up(load_model(chosen.model, device=chosen.device), chosen.strategy, earliest_history(panel.n_weeks, chosen.horizon),
+                        seed=chosen.seed, progress=False)
     if not panel.future:
         return plain
     fallback = None if chosen.dataset.plans_missing == "refuse" else chosen.dataset.plans_missing
@@ -445,8 +447,8 @@ def finetune_step(chosen: Settings, say: Say = _silent) -> Path:
         tuned = finetune(load_model(chosen.model or "weekly", device=chosen.device), panel_of(chosen, ready.snapshot),
                          strategy=chosen.strategy, seed=chosen.seed)
         say(f"{tuned.strategy}: {tuned.trainable:,} of {tuned.total:,} parameters, {tuned.seconds:.0f} s; {tuned.stopped_reason}")
-        tuned.model.save(chosen.folder / f"finetuned-{chosen.strategy}")
-        return chosen.folder / f"finetuned-{chosen.strategy}"
+        tuned.model.save(chosen.folder / f"finetuned-{tuned.strategy}")
+        return chosen.folder / f"finetuned-{tuned.strategy}"
 
 # %% ../nbs/80_road.ipynb #50b96f17
 def forecast_step(chosen: Settings, say: Say = _silent) -> Path:

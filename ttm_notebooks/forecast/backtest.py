@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['STEPS', 'REPORTED_ORIGINS', 'WARM_UP_ORIGINS', 'LEVELS', 'CACHE_FORMAT', 'HISTORY_COLUMNS', 'BUCKETS', 'MIDDLE',
-           'INTERVALS', 'SCORE_COLUMNS', 'POLICY', 'Origin', 'plan_origins', 'forecast_levels', 'coherent',
-           'BacktestResult', 'forecast_history', 'backtest', 'measure', 'row_groups', 'scores', 'with_policy']
+           'INTERVALS', 'SCORE_COLUMNS', 'POLICY', 'Origin', 'plan_origins', 'earliest_history', 'forecast_levels',
+           'coherent', 'BacktestResult', 'forecast_history', 'backtest', 'measure', 'row_groups', 'scores',
+           'with_policy']
 
 # %% ../../nbs/forecast/33_backtest.ipynb #ddedbcc3
 import io
@@ -61,6 +62,11 @@ def plan_origins(n_weeks: int, horizon: int = 26, count: int = REPORTED_ORIGINS,
             positions = [*early, *range(first, last + 1, step)]
             return [Origin(place, min(horizon, n_weeks - place), place >= first) for place in positions]
     return []
+
+
+def earliest_history(n_weeks: int, horizon: int = 26) -> int:
+    """Weeks before the earliest reported origin; all `n_weeks` where there is none."""
+    return next((origin.position for origin in plan_origins(n_weeks, horizon) if origin.reported), n_weeks)
 
 # %% ../../nbs/forecast/33_backtest.ipynb #d4a412c4
 LEVELS = ("series", "region", "product", "total")

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SEASON_LENGTH', 'IMPUTATION', 'AVERAGE', 'NO_HISTORY', 'FALLBACK_FLAG', 'Rules', 'INTERVAL_LEVELS', 'ENOUGH_ERRORS',
-           'UNKNOWN_VARIATION', 'CHUNK', 'LONGEST_HORIZON', 'NETWORK_SHAPE', 'impute', 'worker_pool', 'Candidate',
-           'SeasonalNaive', 'MSTLETS', 'AutoTheta', 'ZeroShot', 'FineTuned', 'Blend', 'average', 'line_up']
+           'UNKNOWN_VARIATION', 'CHUNK', 'LONGEST_HORIZON', 'JUDGING', 'NETWORK_SHAPE', 'impute', 'worker_pool',
+           'Candidate', 'SeasonalNaive', 'MSTLETS', 'AutoTheta', 'ZeroShot', 'FineTuned', 'Blend', 'average', 'line_up']
 
 # %% ../../nbs/forecast/32_candidates.ipynb #44b157e6
 import contextlib
@@ -290,22 +290,25 @@ def _tuned(model: ArrayModel, panel: Panel, strategy: str, options: dict[str, An
         return model, {"fine_tuning": f"not fine-tuned: {error.found}"}
     if result.stopped_reason.startswith("interrupted"):
         raise KeyboardInterrupt("fine-tuning was interrupted")
-    return result.model, {"fine_tuning": result.stopped_reason, "strategy": strategy, "trained_parameters": result.trainable}
+    return result.model, {"fine_tuning": result.stopped_reason, "strategy": result.strategy, "trained_parameters": result.trainable}
 
 # %% ../../nbs/forecast/32_candidates.ipynb #fbbf2003
+JUDGING = "a fifth"  # goes into a tuned network's identity: another word where model.finetune makes another network of the same arguments
+
+
 @dataclass(frozen=True)
 class FineTuned(Candidate):
     """A weekly network fine-tuned on the panel it is given; `options` go to `model.finetune.finetune`."""
 
     model: ArrayModel
-    strategy: str = "bias"
+    strategy: str = "auto"
     name: str = "FineTuned"
     options: dict[str, Any] = field(default_factory=dict)
     kind: ClassVar[str] = "model"
 
     def identity(self) -> dict[str, Any]:
-        """Name, strategy, options, the weights' hash and the version of torch."""
-        return {"name": self.name, "strategy": self.strategy, "options": self.options,
+        """Name, strategy, options, way of judging, the weights' hash and the version of torch."""
+        return {"name": self.name, "strategy": self.strategy, "options": self.options, "judging": JUDGING,
                 "weights_hash": self.model.weights_hash, "torch": version("torch")}
 
     def fit(self, panel: Panel) -> ZeroShot:
@@ -381,11 +384,18 @@ def average(forecasts: list[Forecast], name: str, kind: str) -> Forecast:
                                       "parts": [part.metadata for part in forecasts]})
 
 # %% ../../nbs/forecast/32_candidates.ipynb #cd8330c4
-def line_up(model: ArrayModel | None = None, strategy: str = "bias", **options: Any) -> tuple[Candidate, ...]:
-    """The candidates of a normal backtest; without `model` only the baselines. `options` go to fine-tuning."""
+def line_up(model: ArrayModel | None = None, strategy: str = "auto", weeks: int | None = None, **options: Any) -> tuple[Candidate, ...]:
+    """The candidates of a normal backtest; without `model` only the baselines. `options` go to fine-tuning.
+
+    With `weeks`, the history before the earliest origin that is reported (see `backtest.earliest_history`), strategy `auto` is settled
+    once for all origins and for the forecast: what was measured is what forecasts.
+    """
     naive, theta = SeasonalNaive(), AutoTheta()
     baselines = (naive, MSTLETS(), theta, Blend((naive, theta)))
     if model is None:
         return baselines
+    if weeks is not None:
+        from ttm_notebooks.model.finetune import settle_strategy
+        strategy = settle_strategy(strategy, weeks)
     tuned = FineTuned(model, strategy, options=options)
     return (*baselines, ZeroShot(model), tuned, Blend((naive, tuned)), Blend((naive, theta, tuned)))

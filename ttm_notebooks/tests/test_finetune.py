@@ -8,16 +8,18 @@ __all__ = ['FAST', 'small_model', 'weekly', 'seasonal_panel', 'changed_names', '
            'test_shares_of_the_strategies', 'test_frozen_dropout_is_off', 'test_weeks_after_the_origin_do_not_matter',
            'test_origin_as_a_date_and_as_a_number_agree', 'test_judged_weeks_do_not_teach',
            'test_masked_weeks_do_not_teach', 'test_spans_are_in_order_and_leave_room',
-           'test_targets_end_before_the_judged_weeks', 'test_unknown_targets_cost_nothing_and_pull_nowhere',
-           'test_the_loss_is_lowest_at_the_true_quantiles', 'test_training_helps_on_weeks_it_has_not_seen',
-           'test_starting_weights_are_kept_when_nothing_gets_better', 'test_training_stops_early_and_keeps_the_best',
-           'test_the_best_check_is_the_one_returned', 'test_ctrl_c_keeps_the_best_so_far',
-           'test_equal_seeds_give_equal_weights_and_leave_torch_alone', 'test_short_histories_can_be_trained_on',
-           'test_histories_that_cannot_teach_are_refused', 'test_a_single_series_with_a_channel_never_observed',
-           'test_unjudged_training_says_so', 'test_unusable_arguments_are_refused',
-           'test_bfloat16_trains_float32_weights', 'test_on_a_card', 'literal_model', 'test_the_literal_network_learns',
-           'test_regions_without_a_category_are_refused', 'test_a_tuned_model_survives_saving',
-           'test_the_table_measures_every_strategy']
+           'test_targets_end_before_the_judged_weeks',
+           'test_judged_windows_ask_several_times_of_the_year_and_nothing_later',
+           'test_without_a_name_the_length_of_the_history_decides',
+           'test_unknown_targets_cost_nothing_and_pull_nowhere', 'test_the_loss_is_lowest_at_the_true_quantiles',
+           'test_training_helps_on_weeks_it_has_not_seen', 'test_starting_weights_are_kept_when_nothing_gets_better',
+           'test_training_stops_early_and_keeps_the_best', 'test_the_best_check_is_the_one_returned',
+           'test_ctrl_c_keeps_the_best_so_far', 'test_equal_seeds_give_equal_weights_and_leave_torch_alone',
+           'test_short_histories_can_be_trained_on', 'test_histories_that_cannot_teach_are_refused',
+           'test_a_single_series_with_a_channel_never_observed', 'test_unjudged_training_says_so',
+           'test_unusable_arguments_are_refused', 'test_bfloat16_trains_float32_weights', 'test_on_a_card',
+           'literal_model', 'test_the_literal_network_learns', 'test_regions_without_a_category_are_refused',
+           'test_a_tuned_model_survives_saving', 'test_the_table_measures_every_strategy']
 
 # %% ../../nbs/tests/21_test_finetune.ipynb #972ed090
 import signal
@@ -42,8 +44,10 @@ from ttm_notebooks.model.finetune import (
     origin_errors,
     pinball_loss,
     plan_span,
+    settle_strategy,
     strategy_table,
     trainable_names,
+    validation_windows,
 )
 
 # %% ../../nbs/tests/21_test_finetune.ipynb #ad6765e0
@@ -179,7 +183,7 @@ def test_masked_weeks_do_not_teach(mask):
 
 # %% ../../nbs/tests/21_test_finetune.ipynb #6e65c2cf
 @settings(max_examples=25, deadline=None)
-@given(st.integers(16, 320), st.integers(0, 26))
+@given(st.integers(16, 320), st.integers(0, 60))
 def test_spans_are_in_order_and_leave_room(total, validation):
     span = plan_span(total, validation_weeks=validation)
     assert 0 < span.first <= span.last < span.train <= span.total == total
@@ -197,6 +201,26 @@ def test_targets_end_before_the_judged_weeks(weeks, seed):
     first, second = (draw_windows(some, pairs, span.train, 20, np.random.default_rng(seed)) for some in (panel, marked))
     assert np.array_equal(first.target, second.target) and np.array_equal(first.context, second.context)
     assert first.target_mask.any(axis=(1, 2)).all() and first.context_mask.any(axis=(1, 2)).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(20, 320), st.integers(1, 12))
+def test_judged_windows_ask_several_times_of_the_year_and_nothing_later(weeks, most):
+    panel, span = seasonal_panel(series=4, weeks=weeks), plan_span(weeks)
+    known = span.total - span.train
+    windows = validation_windows(panel, span, np.random.default_rng(0), most)
+    later = [min(known - skipped, 26) for skipped in ((0, known // 4, known // 2) if known >= 26 else (0,))]
+    each = min(4, most // len(later))
+    assert windows is None if not each else windows.target_mask[:, :, 0].sum(axis=1).tolist() == np.repeat(later, each).tolist()
+    end = replace(panel, values=np.where(np.arange(weeks)[None, :, None] < span.total - 1, panel.values, 1e9))
+    again = validation_windows(end, span, np.random.default_rng(0), most)
+    assert windows is None or np.array_equal(windows.context, again.context)
+
+
+def test_without_a_name_the_length_of_the_history_decides():
+    panel = seasonal_panel(series=3, weeks=130)
+    assert [finetune(small_model(), panel, origin=origin, **FAST).strategy for origin in (129, 130)] == ["bias", "head"]
+    assert finetune(small_model(), panel, "full", **FAST).strategy == settle_strategy("full", 40) == "full"
 
 # %% ../../nbs/tests/21_test_finetune.ipynb #b36a585b
 def test_unknown_targets_cost_nothing_and_pull_nowhere():
@@ -292,7 +316,7 @@ def test_a_single_series_with_a_channel_never_observed():
 # %% ../../nbs/tests/21_test_finetune.ipynb #c3fb5e17
 def test_unjudged_training_says_so():
     panel = seasonal_panel()
-    nothing = replace(panel, observed=panel.observed & (np.arange(panel.n_weeks) < panel.n_weeks - 26)[None, :, None])
+    nothing = replace(panel, observed=panel.observed & (np.arange(panel.n_weeks) < panel.n_weeks - 52)[None, :, None])
     for result in (finetune(small_model(), nothing, "bias", **FAST), finetune(small_model(), panel, validation_weeks=0, **FAST)):
         assert "not validated" in result.stopped_reason and result.history["validation_loss"].isna().all()
 
