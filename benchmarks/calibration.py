@@ -15,10 +15,11 @@ import rossmann
 from windows import RESULTS
 
 from ttm_notebooks.data.panel import Panel
-from ttm_notebooks.forecast.backtest import backtest
+from ttm_notebooks.forecast.backtest import backtest, earliest_history
 from ttm_notebooks.forecast.candidates import AutoTheta, Blend, FineTuned, SeasonalNaive, ZeroShot
 from ttm_notebooks.forecast.intervals import calibrated, calibration_origins, calibration_table
 from ttm_notebooks.model.checkpoint import load_model
+from ttm_notebooks.model.finetune import settle_strategy
 
 NOMINAL = {"coverage80": 0.80, "coverage95": 0.95}
 POOLED = {"coverage80": 0.03, "coverage95": 0.02}
@@ -41,7 +42,8 @@ def arguments() -> argparse.Namespace:
 def measure(panel: Panel, name: str, horizon: int, known: int, options: argparse.Namespace) -> pd.DataFrame:
     """The table of one set; `known` weeks must lie before the earliest origin."""
     model = load_model(options.model)
-    naive, theta, tuned = SeasonalNaive(), AutoTheta(), FineTuned(model, options={"steps": options.steps})
+    strategy = settle_strategy("auto", earliest_history(panel.n_weeks, horizon))
+    naive, theta, tuned = SeasonalNaive(), AutoTheta(), FineTuned(model, strategy, options={"steps": options.steps})
     candidates = [naive, ZeroShot(model), tuned, Blend((naive, theta, tuned))]
     started, cache = time.perf_counter(), options.cache / name
     result = backtest(panel, candidates, horizon, cache=cache, jobs=options.jobs)

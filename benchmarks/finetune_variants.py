@@ -6,7 +6,8 @@ the weeks before its four test windows are read, of Rossmann its first 81. Befor
   soup       the weights of several tuned networks averaged (Wortsman et al. 2022), or those of one with the untouched network's
   average    their forecasts averaged
   share      how far towards last year, per channel, chosen on windows inside the history
-Writes finetune_variants.csv: WAPE and weighted quantile loss relative to the untouched network's, by set and channel.
+Writes finetune_variants.csv: WAPE and weighted quantile loss relative to the untouched network's, by set and channel. Last made when tuning was
+still judged on one half year (judging.py compares).
 """
 import argparse
 import copy

@@ -7,6 +7,9 @@ state that was best
   three    on three windows per series in the last fifth of the history, at most a year, where a whole horizon fits in there (`validation_windows`)
 Writes judging.csv: WAPE and weighted quantile loss over the untouched network's, geometric mean over origins and channels, and the worst
 origin's. The choice that follows from it (`settle_strategy`) was made on these figures, before any look at the benchmark's windows.
+
+Tried besides and not kept: half of the way from the untouched weights to the tuned ones (WiSE-FT, Wortsman et al. 2022: half of the gain, half of
+the harm); of the head only what moves the median (WAPE the same, 80 % intervals hold 78 instead of 75 %, quantile loss .6 % worse).
 """
 import argparse
 import os
