@@ -47,11 +47,12 @@ notebooks: development
 # The exported tests, from the installed package, with coverage; red below 90 %.
 pytest: development
 	rm -f .coverage .coverage.*
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs --durations 15 --pyargs ttm_notebooks.tests --cov=ttm_notebooks --cov-config=.coveragerc --cov-report=term --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -rs --durations 15 --pyargs ttm_notebooks.tests --cov=ttm_notebooks --cov-config=.coveragerc --cov-report=term --cov-fail-under=90
 
 # Whatever can be sent to the service, at length (a short form is among the tests).
 fuzz: development
-	TTM_SCHEMATHESIS=500 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --pyargs ttm_notebooks.tests.test_api -k whatever
+	TTM_EXAMPLES=500 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --pyargs ttm_notebooks.tests.test_api -k whatever
+	TTM_EXAMPLES=200 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --pyargs ttm_notebooks.tests.test_feeds -k whatever
 
 export: development
 	$(BIN)/python tools/sync.py

@@ -312,7 +312,7 @@ def test_bodies_of_strangers_are_not_read(api):
     assert guard.places.reading == 0 and set(guard.places.taken.values()) == {0}
 
 # %% ../../nbs/tests/50_test_api.ipynb #8d4571a9
-EXAMPLES = int(os.environ.get("TTM_SCHEMATHESIS", "20"))
+EXAMPLES = int(os.environ.get("TTM_EXAMPLES", "20"))
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ __all__ = ['YAML', 'KEYS', 'EDITS', 'VISITS', 'STAMPS', 'FILES', 'SAP', 'databas
            'test_a_warehouse_of_an_earlier_version_is_read_and_goes_on']
 
 # %% ../../nbs/tests/12_test_feeds.ipynb #e1cdbb66
+import os
 import sqlite3
 from contextlib import closing
 from datetime import date, datetime, timedelta
@@ -127,7 +128,7 @@ def edit(rows: dict[tuple, dict], key: tuple, what: str, qty: int, moment: datet
         rows[key] |= {"gone": "X" if what == "cancel" else None, "stamp": told}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=int(os.environ.get("TTM_EXAMPLES", "20")), deadline=None)
 @given(visits=VISITS, way=st.sampled_from(sorted(STAMPS)), page=st.sampled_from([1, 2, 50]))
 def test_whatever_is_edited_the_warehouse_says_what_a_fresh_load_says(tmp_path_factory, visits, way, page):
     home = tmp_path_factory.mktemp("edited")
