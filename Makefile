@@ -44,7 +44,8 @@ check: development
 notebooks: development
 	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing
 
-# The exported tests, from the installed package, with coverage; red below 90 %.
+# The exported tests, from the installed package, with coverage; red below 90 %. Each worker starts with one half in order, so that a module's servers
+# and runs are made once, and takes from the other's half when its own is done.
 pytest: development
 	rm -f .coverage .coverage.*
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -rs --durations 15 --pyargs ttm_notebooks.tests --cov=ttm_notebooks --cov-config=.coveragerc --cov-report=term --cov-fail-under=90

@@ -7,6 +7,7 @@ __all__ = ['VARIABLE', 'Launch', 'check', 'audit_key_of', 'runs_of', 'source_of'
            'application', 'serve_told', 'token', 'Started', 'free_port']
 
 # %% ../../nbs/serve/54_launch.ipynb #8a8944be
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -29,6 +30,7 @@ from ..data.dataset import load_dataset
 
 # %% ../../nbs/serve/54_launch.ipynb #2db0ef4c
 if TYPE_CHECKING:
+    import uvicorn
     from ttm_notebooks.serve.access import TokenVerifier
     from ttm_notebooks.serve.api import Service
     from ttm_notebooks.serve.issuer import LocalIssuer
@@ -237,10 +239,28 @@ def serve_told(told: Launch) -> None:
     with tempfile.TemporaryDirectory(prefix="ttm-metrics-") as counts:
         if told.workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
-        uvicorn.run("ttm_notebooks.serve.launch:application", factory=True, host=told.host, port=told.port, workers=told.workers, access_log=False,
-                    server_header=False, date_header=False, proxy_headers=False, timeout_graceful_shutdown=told.drain_seconds, timeout_keep_alive=75,
-                    timeout_worker_healthcheck=60, http="ttm_notebooks.serve.connections:BoundedProtocol",
-                    log_level="warning", **_tls(told))
+        settings = {"app": "ttm_notebooks.serve.launch:application", "factory": True, "host": told.host, "port": told.port, "workers": told.workers,
+                    "access_log": False, "server_header": False, "date_header": False, "proxy_headers": False, "log_level": "warning",
+                    "timeout_graceful_shutdown": told.drain_seconds, "timeout_keep_alive": 75, "timeout_worker_healthcheck": 60,
+                    "http": "ttm_notebooks.serve.connections:BoundedProtocol", **_tls(told)}
+        if told.workers > 1:
+            _supervise(uvicorn.Config(**settings))
+        else:
+            uvicorn.run(**settings)
+
+# %% ../../nbs/serve/54_launch.ipynb #cc168f96
+def _supervise(config: "uvicorn.Config") -> None:
+    """Run uvicorn's workers, and hear at once where one dies."""
+    from uvicorn.supervisors import Multiprocess
+
+    class Supervisor(Multiprocess):
+        def keep_subprocess_alive(self) -> None:
+            for process in self.processes:
+                process.child_conn.close()  # the worker has its own
+            super().keep_subprocess_alive()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        Supervisor(config, [config.bind_socket()]).run()
 
 # %% ../../nbs/serve/54_launch.ipynb #d0d21888
 def _tls(told: Launch) -> dict[str, Any]:

@@ -4,9 +4,11 @@
 
 # %% auto #0
 __all__ = ['Heard', 'ask', 'callers', 'until', 'more_heard', 'published', 'check_answers', 'two',
-           'test_a_killed_worker_takes_no_answer_with_it', 'test_metrics_speak_for_all_workers', 'lone',
-           'test_a_new_model_mixes_no_answer', 'test_a_champion_takes_over_without_a_gap', 'health',
-           'test_the_warehouse_may_go_and_come_back', 'test_a_full_disk_stops_the_service_and_loses_no_entry', 'small',
+           'test_a_killed_worker_takes_no_answer_with_it',
+           'test_a_worker_that_dies_before_it_answers_the_supervisor_is_replaced_at_once',
+           'test_metrics_speak_for_all_workers', 'lone', 'test_a_new_model_mixes_no_answer',
+           'test_a_champion_takes_over_without_a_gap', 'health', 'test_the_warehouse_may_go_and_come_back',
+           'test_a_full_disk_stops_the_service_and_loses_no_entry', 'small',
            'test_overload_is_refused_with_a_time_and_never_a_fault', 'raw', 'test_a_body_that_never_ends_is_cut_off',
            'test_only_tls_1_3_is_spoken', 'test_tokens_that_are_given_out_are_in_the_log',
            'test_sigterm_lets_what_was_begun_end']
@@ -131,6 +133,14 @@ def test_a_killed_worker_takes_no_answer_with_it(two):
             more_heard(heard)
     assert {one.status for one in heard} <= {200, 0} and sum(one.status == 0 for one in heard) <= 8
     check_answers(two, heard)
+
+# %% ../../nbs/tests/54_test_serving.ipynb #97e5ad65
+def test_a_worker_that_dies_before_it_answers_the_supervisor_is_replaced_at_once(two):
+    victim, before = two.workers()[0], set(two.workers())
+    os.kill(victim, signal.SIGSTOP)
+    time.sleep(2)  # by now the supervisor has asked whether it is there, and waits
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: victim not in two.workers() and len(set(two.workers()) - before) == 1, seconds=40)
 
 # %% ../../nbs/tests/54_test_serving.ipynb #9843245c
 def test_metrics_speak_for_all_workers(two):
