@@ -7,7 +7,6 @@ __all__ = ['VARIABLE', 'Launch', 'check', 'audit_key_of', 'runs_of', 'source_of'
            'application', 'serve_told', 'token', 'Started', 'free_port']
 
 # %% ../../nbs/serve/54_launch.ipynb #8a8944be
-import contextlib
 import dataclasses
 import datetime
 import functools
@@ -237,13 +236,12 @@ def serve_told(told: Launch) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // told.workers)))
     os.environ[VARIABLE] = told.to_json()
     with tempfile.TemporaryDirectory(prefix="ttm-metrics-") as counts:
-        if told.workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
         settings = {"app": "ttm_notebooks.serve.launch:application", "factory": True, "host": told.host, "port": told.port, "workers": told.workers,
                     "access_log": False, "server_header": False, "date_header": False, "proxy_headers": False, "log_level": "warning",
                     "timeout_graceful_shutdown": told.drain_seconds, "timeout_keep_alive": 75, "timeout_worker_healthcheck": 60,
                     "http": "ttm_notebooks.serve.connections:BoundedProtocol", **_tls(told)}
         if told.workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
             _supervise(uvicorn.Config(**settings))
         else:
             uvicorn.run(**settings)
@@ -259,8 +257,7 @@ def _supervise(config: "uvicorn.Config") -> None:
                 process.child_conn.close()  # the worker has its own
             super().keep_subprocess_alive()
 
-    with contextlib.suppress(KeyboardInterrupt):
-        Supervisor(config, [config.bind_socket()]).run()
+    Supervisor(config, [config.bind_socket()]).run()
 
 # %% ../../nbs/serve/54_launch.ipynb #d0d21888
 def _tls(told: Launch) -> dict[str, Any]:
