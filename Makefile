@@ -52,8 +52,8 @@ pytest: development
 
 # Whatever can be sent to the service, at length (a short form is among the tests).
 fuzz: development
-	TTM_EXAMPLES=500 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --pyargs ttm_notebooks.tests.test_api -k whatever
-	TTM_EXAMPLES=200 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --pyargs ttm_notebooks.tests.test_feeds -k whatever
+	TTM_EXAMPLES=500 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --pyargs ttm_notebooks.tests.serve.test_api -k whatever
+	TTM_EXAMPLES=200 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --pyargs ttm_notebooks.tests.ingest.test_landing_feeds -k whatever
 
 export: development
 	$(BIN)/python tools/sync.py

@@ -17,9 +17,9 @@ from joserfc import jws, jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from machine import describe_machine, median_seconds, write_results
 
-from ttm_notebooks.core.roles import Refused, visible
-from ttm_notebooks.serve.access import Access, TokenVerifier
-from ttm_notebooks.serve.jwks import IssuerKeys
+from ttm_notebooks.serve.auth.roles import Refused, visible
+from ttm_notebooks.serve.auth.access import Access, TokenVerifier
+from ttm_notebooks.serve.auth.jwks import IssuerKeys
 
 KEYS = {"RS256": lambda: RSAKey.generate_key(2048), "PS256": lambda: RSAKey.generate_key(2048), "ES256": lambda: ECKey.generate_key("P-256"),
         "Ed25519": lambda: OKPKey.generate_key("Ed25519")}
@@ -87,7 +87,7 @@ def handshake() -> dict:
     """A connection, a request and its answer over TLS 1.3, and over none."""
     import uvicorn
 
-    from ttm_notebooks.serve.tls import TlsFactory, development_certificate
+    from ttm_notebooks.serve.auth.tls import TlsFactory, development_certificate
 
     async def hello(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from machine import describe_machine, write_results
 
-from ttm_notebooks.core.audit import AuditKey, AuditLog, Event, entries, verify
+from ttm_notebooks.audit.log import AuditKey, AuditLog, Event, entries, verify
 
 KEY = AuditKey(bytes(range(32)))
 LINE = b"x" * 330 + b"\n"

@@ -14,10 +14,10 @@ import pandas as pd
 import rossmann
 from windows import RESULTS
 
-from ttm_notebooks.data.panel import Panel
-from ttm_notebooks.forecast.backtest import backtest, earliest_history
-from ttm_notebooks.forecast.candidates import AutoTheta, Blend, FineTuned, SeasonalNaive, ZeroShot
-from ttm_notebooks.forecast.intervals import calibrated, calibration_origins, calibration_table
+from ttm_notebooks.panel.panel import Panel
+from ttm_notebooks.evaluation.backtest import backtest, earliest_history
+from ttm_notebooks.forecast.models import AutoTheta, Blend, FineTuned, SeasonalNaive, ZeroShot
+from ttm_notebooks.evaluation.calibration import calibrated, calibration_origins, calibration_table
 from ttm_notebooks.model.checkpoint import load_model
 from ttm_notebooks.model.finetune import settle_strategy
 

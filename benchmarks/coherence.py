@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 import rossmann
 
-from ttm_notebooks.data.panel import Panel, aggregate
-from ttm_notebooks.data.simulator import simulate
-from ttm_notebooks.forecast.candidates import Candidate, SeasonalNaive, ZeroShot
+from ttm_notebooks.panel.panel import Panel, aggregate
+from ttm_notebooks.simulation.company import simulate
+from ttm_notebooks.forecast.models import Candidate, SeasonalNaive, ZeroShot
 from ttm_notebooks.forecast.engine import Forecast, rounded, summed_mean
-from ttm_notebooks.forecast.hierarchy import (METHODS, Past, choose_method, error_variances, implied_price_bounds, keep_price, largest_difference,
+from ttm_notebooks.forecast.reconciliation import (METHODS, Past, choose_method, error_variances, implied_price_bounds, keep_price, largest_difference,
                                               level_scores, moved_onto, reconcile, summing_matrix, truth_by_level)
 from ttm_notebooks.model.checkpoint import load_model
 

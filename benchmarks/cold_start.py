@@ -19,11 +19,11 @@ import pandas as pd
 import rossmann
 
 from ttm_notebooks.core.metrics import bias, coverage, wape
-from ttm_notebooks.data.panel import Panel
+from ttm_notebooks.panel.panel import Panel
 from ttm_notebooks.forecast.cold_start import cold_start
 from ttm_notebooks.forecast.engine import Forecast, forecast
 from ttm_notebooks.model.checkpoint import WeeklyModel, load_model
-from ttm_notebooks.road import ingest, panel_of, settings
+from ttm_notebooks.pipeline.run import ingest, panel_of, settings
 
 RESULTS = Path(__file__).parent / "results" / "cold_start.csv"
 WEEKS = (0, 4, 8, 13, 26)

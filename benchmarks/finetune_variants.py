@@ -23,7 +23,7 @@ import torch
 from machine import write_results
 
 from ttm_notebooks.core.metrics import wape, weighted_quantile_loss
-from ttm_notebooks.data.panel import Panel
+from ttm_notebooks.panel.panel import Panel
 from ttm_notebooks.model.checkpoint import WeeklyModel, load_model
 from ttm_notebooks.model.finetune import finetune
 

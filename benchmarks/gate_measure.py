@@ -21,11 +21,11 @@ import rossmann
 from machine import write_results
 
 from ttm_notebooks.core.metrics import weighted_quantile_loss
-from ttm_notebooks.data.panel import Panel
-from ttm_notebooks.forecast import gate
-from ttm_notebooks.forecast.backtest import POLICY, BacktestResult, Origin, backtest, plan_origins
-from ttm_notebooks.forecast.candidates import line_up
-from ttm_notebooks.forecast.intervals import calibrated
+from ttm_notebooks.panel.panel import Panel
+from ttm_notebooks.evaluation import model_selection as gate
+from ttm_notebooks.evaluation.backtest import POLICY, BacktestResult, Origin, backtest, plan_origins
+from ttm_notebooks.forecast.models import line_up
+from ttm_notebooks.evaluation.calibration import calibrated
 from ttm_notebooks.model.checkpoint import load_model
 
 MEASURES = {"WAPE": [0], "quantile loss": [1], "half of each": [0, 1]}

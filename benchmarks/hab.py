@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from windows import arguments, measure
 
-from ttm_notebooks.data.panel import Panel
+from ttm_notebooks.panel.panel import Panel
 
 
 def read_panel(folder: Path) -> Panel:

@@ -10,7 +10,7 @@ import sys
 
 from machine import describe_machine, write_results
 
-MODULES = ("ttm_notebooks", "ttm_notebooks.data.panel", "ttm_notebooks.forecast.engine", "ttm_notebooks.forecast.results",
+MODULES = ("ttm_notebooks", "ttm_notebooks.panel.panel", "ttm_notebooks.forecast.engine", "ttm_notebooks.evaluation.results",
            "ttm_notebooks.model.checkpoint")
 CODE = """
 import sys, time

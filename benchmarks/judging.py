@@ -27,7 +27,7 @@ import torch
 from finetune_variants import losses, told
 from machine import write_results
 
-from ttm_notebooks.data.panel import Panel
+from ttm_notebooks.panel.panel import Panel
 from ttm_notebooks.model import finetune as tuning
 from ttm_notebooks.model.checkpoint import load_model
 

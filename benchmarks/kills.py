@@ -2,7 +2,7 @@
 
 Fifty thousand order lines over OData from a local ERP. A load that is left in peace says how long it takes and what the warehouse must hold. Then,
 in each round, a fresh load is killed by SIGKILL at a random moment of that time, run again to its end, and compared row for row. Writes kills.csv.
-A shorter form of this is a test (12_test_landing).
+A shorter form of this is a test (80_test_landing).
 """
 import argparse
 import os
@@ -15,10 +15,10 @@ from pathlib import Path
 
 from machine import write_results
 
-from ttm_notebooks.data.local_erp import erp_app
-from ttm_notebooks.data.local_server import LocalServer
-from ttm_notebooks.data.store import open_store
-from ttm_notebooks.tests.test_landing import child, company, content, make_items
+from ttm_notebooks.simulation.odata_server import erp_app
+from ttm_notebooks.simulation.server import LocalServer
+from ttm_notebooks.warehouse.store import open_store
+from ttm_notebooks.tests.ingest.test_landing import child, company, content, make_items
 
 
 def load(folder: Path, server: LocalServer, shot_after: float | None = None) -> float | None:

@@ -30,7 +30,7 @@ sources:
   joins: [{file: materials.parquet, on: material, columns: [categoria]}]
   covariates: {desconto: {column: desconto_planejado, planned: true, aggregate: max}}
 """
-INGEST = "import sys; from ttm_notebooks.road import ingest, settings; ingest(settings(sys.argv[1], out=sys.argv[2]))"
+INGEST = "import sys; from ttm_notebooks.pipeline.run import ingest, settings; ingest(settings(sys.argv[1], out=sys.argv[2]))"
 
 
 def run(code: str, *arguments: object) -> tuple[float, float]:
@@ -60,9 +60,9 @@ def drops(raw: Path, room: Path) -> list[dict]:
 
 AGAIN = """
 import sys, time
-from ttm_notebooks.data.industria import local_systems
-from ttm_notebooks.data.landing import land
-from ttm_notebooks.road import settings, warehouse_of
+from ttm_notebooks.simulation.systems import local_systems
+from ttm_notebooks.ingest.landing import land
+from ttm_notebooks.pipeline.run import settings, warehouse_of
 chosen = settings(sys.argv[1], out=sys.argv[2])
 with local_systems(chosen.dataset) as systems, warehouse_of(chosen).writing() as writer:
     started = time.perf_counter()
@@ -89,11 +89,11 @@ def readers(count: int = 50_000, page: int = 5000) -> list[dict]:
     import pyodata
     import requests
 
-    from ttm_notebooks.data.http import pages_of
-    from ttm_notebooks.data.local_erp import erp_app
-    from ttm_notebooks.data.local_server import LocalServer
-    from ttm_notebooks.data.odata import odata_pages
-    from ttm_notebooks.data.systems import Feed, OData
+    from ttm_notebooks.connectors.http import pages_of
+    from ttm_notebooks.simulation.odata_server import erp_app
+    from ttm_notebooks.simulation.server import LocalServer
+    from ttm_notebooks.connectors.odata import odata_pages
+    from ttm_notebooks.dataset.systems import Feed, OData
 
     os.environ["TTM_LOCAL_ERP"] = "local"
     names = [f"C{number}" for number in range(6)]

@@ -38,12 +38,12 @@ from tqdm import tqdm
 
 from ttm_notebooks.core.files import atomic_write, hash_file, hash_json
 from ttm_notebooks.core.metrics import bootstrap_interval, mase
-from ttm_notebooks.data.panel import Panel
-from ttm_notebooks.forecast.backtest import BacktestResult, Origin, backtest, earliest_history, measure, plan_origins
-from ttm_notebooks.forecast.candidates import Blend, Candidate, FineTuned, ZeroShot, line_up
-from ttm_notebooks.forecast.gate import run_policy
-from ttm_notebooks.forecast.intervals import calibrated, calibration_origins
-from ttm_notebooks.forecast.planned import line_up_with_plans
+from ttm_notebooks.panel.panel import Panel
+from ttm_notebooks.evaluation.backtest import BacktestResult, Origin, backtest, earliest_history, measure, plan_origins
+from ttm_notebooks.forecast.models import Blend, Candidate, FineTuned, ZeroShot, line_up
+from ttm_notebooks.evaluation.model_selection import run_policy
+from ttm_notebooks.evaluation.calibration import calibrated, calibration_origins
+from ttm_notebooks.forecast.plan_effects import line_up_with_plans
 from ttm_notebooks.model.checkpoint import load_model
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -66,7 +66,7 @@ def read_industria(folder: Path) -> Panel:
     """A seeded sample of the simulated manufacturer, through the road's own first steps."""
     from tempfile import TemporaryDirectory
 
-    from ttm_notebooks.road import ingest, panel_of, settings
+    from ttm_notebooks.pipeline.run import ingest, panel_of, settings
     with TemporaryDirectory() as scratch:
         chosen = settings(folder, out=scratch)
         panel = panel_of(chosen, ingest(chosen))

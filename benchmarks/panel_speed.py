@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from machine import describe_machine, median_seconds, write_results
 
-from ttm_notebooks.data.panel import Panel, aggregate, mondays
+from ttm_notebooks.panel.panel import Panel, aggregate, mondays
 
 CHANNELS = ["vendas", "faturamento"]
 

@@ -17,8 +17,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from ttm_notebooks.core.metrics import QUANTILE_LEVELS
-from ttm_notebooks.data.panel import Panel
-from ttm_notebooks.forecast.candidates import INTERVAL_LEVELS, MSTLETS, AutoTheta, Candidate, SeasonalNaive, impute
+from ttm_notebooks.panel.panel import Panel
+from ttm_notebooks.forecast.models import INTERVAL_LEVELS, MSTLETS, AutoTheta, Candidate, SeasonalNaive, impute
 
 SEASON_LENGTH = 52
 FEWEST_WEEKS = 8  # under which a method gets the average of what there is

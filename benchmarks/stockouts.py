@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from machine import write_results
 
-from ttm_notebooks.data import demand
-from ttm_notebooks.data.panel import Panel
-from ttm_notebooks.forecast.candidates import AutoTheta, SeasonalNaive, ZeroShot
+from ttm_notebooks.simulation import demand
+from ttm_notebooks.panel.panel import Panel
+from ttm_notebooks.forecast.models import AutoTheta, SeasonalNaive, ZeroShot
 from ttm_notebooks.model.checkpoint import load_model
 
 AHEAD = 26

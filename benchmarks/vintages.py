@@ -10,12 +10,12 @@ from pathlib import Path
 import pandas as pd
 from machine import write_results
 
-from ttm_notebooks.data.simulator import write_industria
-from ttm_notebooks.forecast.backtest import backtest
-from ttm_notebooks.forecast.candidates import AutoTheta, SeasonalNaive, ZeroShot
-from ttm_notebooks.forecast.hindsight import flattery
+from ttm_notebooks.simulation.company import write_industria
+from ttm_notebooks.evaluation.backtest import backtest
+from ttm_notebooks.forecast.models import AutoTheta, SeasonalNaive, ZeroShot
+from ttm_notebooks.evaluation.hindsight import flattery
 from ttm_notebooks.model.checkpoint import load_model
-from ttm_notebooks.road import history_known, ingest, panel_of, settings
+from ttm_notebooks.pipeline.run import history_known, ingest, panel_of, settings
 
 YAML = """\
 schema_version: 1

@@ -1,6 +1,6 @@
 """Candidates and policy on one panel: the part that rossmann.py and hab.py share.
 
-WAPE of each window, from the last backwards, and their mean, as in `ttm_notebooks.forecast.backtest`; intervals are calibrated on
+WAPE of each window, from the last backwards, and their mean, as in `ttm_notebooks.evaluation.backtest`; intervals are calibrated on
 earlier windows (benchmarks/calibration.py shows them before and after); the policy's row is the error of choosing on earlier windows only and then forecasting.
 """
 import argparse
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from ttm_notebooks.data.panel import Panel
-from ttm_notebooks.forecast.backtest import backtest, earliest_history, plan_origins
-from ttm_notebooks.forecast.candidates import line_up
-from ttm_notebooks.forecast.gate import choice_sentence, policy_sentence, run_policy
-from ttm_notebooks.forecast.intervals import calibrated
+from ttm_notebooks.panel.panel import Panel
+from ttm_notebooks.evaluation.backtest import backtest, earliest_history, plan_origins
+from ttm_notebooks.forecast.models import line_up
+from ttm_notebooks.evaluation.model_selection import choice_sentence, policy_sentence, run_policy
+from ttm_notebooks.evaluation.calibration import calibrated
 from ttm_notebooks.model.checkpoint import load_model
 
 RESULTS = Path(__file__).parent / "results"
