@@ -1,16 +1,18 @@
-# Two commands matter: `make run` and `make test`. Both build their environment in .venv first.
+# The two main commands are `make run` and `make test`. Both first build their environment in .venv.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 DATASET ?= data/rossmann
 JOBS ?= 2
+FOLDER ?= $(error name the folder you changed, for example: make test-fast FOLDER=serve)
+TESTS := ttm_notebooks/tests
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
-# uv may copy between filesystems; its hint about hard links helps nobody here.
+# uv may copy between filesystems; its hint about hard links is of no use here.
 export UV_LINK_MODE ?= copy
 export MPLBACKEND = Agg
 export JUPYTER_PLATFORM_DIRS = 1
 
-.PHONY: run test environment development clean clean-notebooks export check notebooks pytest fuzz constraints
+.PHONY: run test test-fast environment development clean clean-notebooks export check notebooks pytest fuzz constraints
 
 run: environment
 	$(BIN)/ttm run $(DATASET) --jobs $(JOBS)
@@ -21,7 +23,7 @@ environment: .venv/.installed
 development: .venv/.development
 
 .venv/bin/uv:
-	$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))" 2>/dev/null || { echo "Python 3.11 is needed and '$(PYTHON)' is not it. Install it, or name it: make run PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))" 2>/dev/null || { echo "Python 3.11 is required, but '$(PYTHON)' is another version. Install Python 3.11, or give its path: make run PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$$(sed -n 's/^uv==//p' constraints.txt)
 
@@ -33,27 +35,35 @@ development: .venv/.development
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[desk,sources,keys,serve,registry,bench,dev]'
 	touch $@
 
-# Style, layers and step: notebooks without outputs, exports as their notebooks say, imports one way, modules that lint.
+# Check: notebooks without outputs, exports in step with the notebooks, order of imports, style, lint. Under 30 seconds.
 check: development
 	$(BIN)/python tools/clean.py --check
 	$(BIN)/python tools/sync.py --check
 	$(BIN)/python tools/layers.py
+	$(BIN)/python tools/style.py
 	$(BIN)/ruff check ttm_notebooks tools benchmarks setup.py
 
-# Every notebook runs top to bottom, as an analyst would run it.
+# Run every notebook from top to bottom, as an analyst would.
 notebooks: development
 	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing
 
-# The exported tests, from the installed package, with coverage; red below 90 %. Each worker starts with one half in order, so that a module's servers
-# and runs are made once, and takes from the other's half when its own is done.
+# Run the exported tests with coverage; fail below 90 %. Each worker starts with its half in order, so that the servers and
+# runs of a module start once, and then takes tests from the other half.
 pytest: development
 	rm -f .coverage .coverage.*
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -rs --durations 15 --pyargs ttm_notebooks.tests --cov=ttm_notebooks --cov-config=.coveragerc --cov-report=term --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -rs --durations 15 $(TESTS) --cov=ttm_notebooks --cov-config=.coveragerc --cov-report=term --cov-fail-under=90
 
-# Whatever can be sent to the service, at length (a short form is among the tests).
+# Run the notebooks and tests of the folder you changed: make test-fast FOLDER=serve
+test-fast: development
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)/$(FOLDER)
+	for notebook in nbs/[0-9][0-9]_$(FOLDER)/*.ipynb; do OMP_NUM_THREADS=1 $(BIN)/nbdev_test --path $$notebook || exit 1; done
+
+# Run the random tests at length: requests to the service, edits of a source, changes of an audit log. make test runs a few
+# of each.
 fuzz: development
-	TTM_EXAMPLES=500 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --pyargs ttm_notebooks.tests.serve.test_api -k whatever
-	TTM_EXAMPLES=200 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --pyargs ttm_notebooks.tests.ingest.test_landing_feeds -k whatever
+	TTM_EXAMPLES=500 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TESTS)/serve/test_api.py
+	TTM_EXAMPLES=200 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TESTS)/ingest/test_landing_feeds.py $(TESTS)/ingest/test_erasure.py $(TESTS)/ingest/test_small_groups.py
+	TTM_EXAMPLES=1000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TESTS)/audit/test_verification.py
 
 export: development
 	$(BIN)/python tools/sync.py

@@ -1,8 +1,9 @@
-"""Is the average of two checkpoints better than one? python benchmarks/ensemble.py --data FOLDER [--rossmann FOLDER] --models weekly RUN2 ...
+"""Average of two checkpoints against each alone: python benchmarks/ensemble.py --data FOLDER --models weekly RUN2 ...
 
-The sets of last_year_share.py (nothing of the benchmark windows). Each model and each average of them, all with the bundled share of last year: WAPE and
-weighted quantile loss relative to seasonal naive's WAPE. Measured with the bundled network (patches of 26 weeks) and a second one (patches of 13, width
-112, 9,000 steps, seed 20260104; pretrain_search.csv has its own scores): the average's quantile loss is .6 % lower and its WAPE .3 % higher, not worth a
+Uses the sets of last_year_share.py (no benchmark window) and scores each model and each average of models, all with
+the bundled share of last year: WAPE and weighted quantile loss relative to the WAPE of seasonal naive. Measured with
+the bundled network (patches of 26 weeks) and a second one (patches of 13, width 112, 9,000 steps, seed 20260104; its
+own scores are in pretrain_search.csv): the average has a .6 % lower quantile loss and a .3 % higher WAPE, not worth a
 second network.
 """
 import argparse
@@ -18,13 +19,13 @@ from ttm_notebooks.model.checkpoint import WeeklyModel, load_model
 
 
 class Average:
-    """The mean of several models' quantiles, level by level, and of their means."""
+    """A model that averages the quantiles of several models, level by level, and their means."""
 
     def __init__(self, models: Sequence[WeeklyModel]):
         self.models = models
 
     def predict_arrays(self, values: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As `WeeklyModel.predict_arrays`."""
+        """Quantiles and mean, with the arguments of `WeeklyModel.predict_arrays`."""
         parts = [model.predict_arrays(values, observed) for model in self.models]
         return np.mean([part[0] for part in parts], axis=0), np.mean([part[1] for part in parts], axis=0)
 
@@ -41,11 +42,13 @@ def main() -> None:
         model.network.last_year_share.fill_(share)
     for count in range(1, len(models) + 1):
         for names in itertools.combinations(models, count):
-            made = Average([models[name] for name in names])
-            found = {one.name: ratios(made, one, horizon, ends) for one, horizon, ends in sets}
-            found["geometric mean"] = tuple(np.exp(np.log(list(found.values())).mean(axis=0)))
-            rows += [{"models": " + ".join(names), "set": name, "wape": round(error, 4), "quantile_loss": round(loss, 4)}
-                     for name, (error, loss) in found.items()]
+            average = Average([models[name] for name in names])
+            scores = {data.name: ratios(average, data, horizon, ends) for data, horizon, ends in sets}
+            scores["geometric mean"] = tuple(np.exp(np.log(list(scores.values())).mean(axis=0)))
+            rows += [
+                {"models": " + ".join(names), "set": name, "wape": round(error, 4), "quantile_loss": round(loss, 4)}
+                for name, (error, loss) in scores.items()
+            ]
     write_results("ensemble", rows)
 
 

@@ -1,4 +1,4 @@
-"""What every benchmark needs: a median of several runs, and a word on the machine they ran on."""
+"""Helpers of all benchmarks: median time of several runs, a description of the machine, tables of results."""
 
 import csv
 import os
@@ -12,7 +12,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def median_seconds(run: Callable[[], object], repeats: int = 5, warm: bool = True) -> float:
-    """Median wall-clock seconds of `repeats` calls, after one that warms up (unless the caller did that already)."""
+    """Median wall-clock seconds of `repeats` calls; `warm` makes one unmeasured call first."""
     if warm:
         run()
     seconds = []
@@ -24,7 +24,7 @@ def median_seconds(run: Callable[[], object], repeats: int = 5, warm: bool = Tru
 
 
 def describe_machine() -> dict[str, object]:
-    """Cores, load (how many processes compete for them) and versions; on a busy machine only ratios mean something."""
+    """Number of cores, load, processor and Python version; on a busy machine only ratios are meaningful."""
     return {"cores": os.cpu_count(), "load_1min": round(os.getloadavg()[0], 1), "processor": platform.machine(),
             "python": platform.python_version()}
 

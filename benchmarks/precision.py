@@ -1,15 +1,17 @@
-"""Smaller numbers, same forecasts? python benchmarks/precision.py --data FOLDER.
+"""Forecasts at lower precision: python benchmarks/precision.py --data FOLDER.
 
-The bundled network on Hass avocado sales (the four 26-week windows that end the series) in float32, under bfloat16 and float16
-autocast, with int8 weights (dynamic quantisation of its linear layers), as frozen TorchScript, and int8 within TorchScript. For each:
-error, weighted quantile loss, coverage, how far quantiles stray from float32's, bytes on disk, and milliseconds for 1, 32 and 900 series.
+Runs the bundled network on Hass avocado sales (the four 26-week windows that end the series) in float32, under
+bfloat16 and float16 autocast, with int8 weights (dynamic quantisation of its linear layers), as frozen TorchScript,
+and as int8 within TorchScript. For each variant: error, weighted quantile loss, coverage, deviation of the quantiles
+from float32, bytes on disk, and milliseconds for 1, 32 and 900 series.
 
-deviation_max    farthest distance relative to the float32 quantile, or to a hundredth of the series' level where the quantile is less
-deviation_p999   its 99.9th percentile
-deviation_level  farthest distance relative to the series' level (its mean median)
-batch_dependence farthest distance, relative to the level, between a series forecast alone and among the others; a promise of the engine
-                 is that there is none, and int8 breaks it: activations are quantised with one scale for the whole batch
-Milliseconds are processor time of one thread on the CPU (elsewhere the clock's), scaling and sorting included, median of several runs.
+deviation_max    largest distance relative to the float32 quantile, or to 1 % of the level if the quantile is smaller
+deviation_p999   99.9th percentile of the same distance
+deviation_level  largest distance relative to the level of the series (the mean of its median)
+batch_dependence largest distance, relative to the level, between a series forecast alone and in a batch; the engine
+                 promises zero, and int8 breaks the promise: it quantises activations with one scale for the batch
+Milliseconds are processor time of one thread on the CPU (elsewhere wall time), with scaling and sorting, median of
+several runs.
 """
 import argparse
 import copy
@@ -29,7 +31,8 @@ from torch import nn
 
 from ttm_notebooks.core.metrics import QUANTILE_LEVELS, coverage, wape, weighted_quantile_loss
 from ttm_notebooks.panel.panel import Panel
-from ttm_notebooks.model.checkpoint import CONTEXT_LENGTH, HORIZON, WeeklyModel, load_model
+from ttm_notebooks.model.checkpoint import WeeklyModel, load_model
+from ttm_notebooks.model.network import CONTEXT_LENGTH, HORIZON
 from ttm_notebooks.model.inference import scripted
 
 BATCHES = (1, 32, 900)
@@ -37,7 +40,7 @@ WINDOWS = 4
 
 
 def as_int8(model: WeeklyModel) -> WeeklyModel:
-    """`model` with int8 weights in its linear layers; activations are quantised as they come."""
+    """`model` with int8 weights in its linear layers and activations quantised at run time."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.ao points to torchao, which would be one more dependency
         network = torch.ao.quantization.quantize_dynamic(copy.deepcopy(model.network), {nn.Linear}, dtype=torch.qint8)
@@ -45,16 +48,23 @@ def as_int8(model: WeeklyModel) -> WeeklyModel:
 
 
 def variants(uri: str, device: str) -> dict[str, Callable[[], WeeklyModel]]:
-    """How to make each variant on a device; int8 kernels exist on the CPU only."""
+    """A constructor of each variant for a device; int8 kernels exist on the CPU only."""
     plain = lambda dtype="float32": load_model(uri, device=device, dtype=dtype)
-    made = {"float32": plain, "bfloat16 autocast": lambda: plain("bfloat16"), "float16 autocast": lambda: plain("float16"),
-            "TorchScript": lambda: scripted(plain())}
-    return made | ({"int8 dynamic": lambda: as_int8(plain()), "int8 dynamic, TorchScript": lambda: scripted(as_int8(plain()))}
-                   if device == "cpu" else {})
+    constructors = {
+        "float32": plain,
+        "bfloat16 autocast": lambda: plain("bfloat16"),
+        "float16 autocast": lambda: plain("float16"),
+        "TorchScript": lambda: scripted(plain()),
+    }
+    return constructors | (
+        {"int8 dynamic": lambda: as_int8(plain()), "int8 dynamic, TorchScript": lambda: scripted(as_int8(plain()))}
+        if device == "cpu"
+        else {}
+    )
 
 
 def size_on_disk(model: WeeklyModel) -> int:
-    """Bytes of the network as saved: its script, or its tensors (autocast leaves them in float32)."""
+    """Bytes of the saved network: its script, or its tensors (autocast keeps them in float32)."""
     buffer = io.BytesIO()
     if hasattr(model.network, "script"):
         torch.jit.save(model.network.script, buffer)
@@ -63,40 +73,44 @@ def size_on_disk(model: WeeklyModel) -> int:
     return buffer.getbuffer().nbytes
 
 
-def predict(model: WeeklyModel, panel: Panel, origin: int) -> np.ndarray:
-    """Quantiles [N, 13, 26, C] and mean, stacked as level 0, from the weeks before `origin`."""
-    past = slice(max(0, origin - CONTEXT_LENGTH), origin)
+def predict(model: WeeklyModel, panel: Panel, cutoff: int) -> np.ndarray:
+    """Quantiles [N, 13, 26, C] and mean, stacked as level 0, from the weeks before `cutoff`."""
+    past = slice(max(0, cutoff - CONTEXT_LENGTH), cutoff)
     quantiles, mean = model.predict_arrays(panel.values[:, past], panel.observed[:, past])
     return np.concatenate([mean[:, None], quantiles], axis=1)
 
 
-def deviation(told: np.ndarray, reference: np.ndarray) -> dict[str, float]:
-    """How far the quantiles lie from the reference's (see the module's text)."""
+def deviation(forecast: np.ndarray, reference: np.ndarray) -> dict[str, float]:
+    """Distances of the quantiles from the reference (defined in the docstring of the module)."""
     level = reference[:, 1 + QUANTILE_LEVELS.index(0.5)].mean(axis=1)[:, None, None]
-    apart = np.abs(told[:, 1:] - reference[:, 1:])
+    apart = np.abs(forecast[:, 1:] - reference[:, 1:])
     relative = apart / np.maximum(reference[:, 1:], 0.01 * level)
-    return {"deviation_max": relative.max(), "deviation_p999": np.quantile(relative, 0.999), "deviation_level": (apart / level).max()}
+    return {
+        "deviation_max": relative.max(),
+        "deviation_p999": np.quantile(relative, 0.999),
+        "deviation_level": (apart / level).max(),
+    }
 
 
-def batch_dependence(model: WeeklyModel, panel: Panel, origin: int, told: np.ndarray, series: int = 10) -> float:
-    """Farthest distance between the first `series` forecast alone and among all, relative to each one's level."""
-    alone = np.concatenate([predict(model, panel.slice(series=[row]), origin) for row in range(series)])
-    level = told[:series, 1 + QUANTILE_LEVELS.index(0.5)].mean(axis=1)[:, None, None]
-    return float((np.abs(alone - told[:series]) / level).max())
+def batch_dependence(model: WeeklyModel, panel: Panel, cutoff: int, forecast: np.ndarray, series: int = 10) -> float:
+    """Largest distance between the first `series` series forecast alone and in a batch, relative to their level."""
+    alone = np.concatenate([predict(model, panel.slice(series=[row]), cutoff) for row in range(series)])
+    level = forecast[:series, 1 + QUANTILE_LEVELS.index(0.5)].mean(axis=1)[:, None, None]
+    return float((np.abs(alone - forecast[:series]) / level).max())
 
 
-def accuracy(told: list[np.ndarray], panel: Panel, origins: list[int]) -> dict[str, float]:
+def accuracy(forecasts: list[np.ndarray], panel: Panel, cutoffs: list[int]) -> dict[str, float]:
     """WAPE and weighted quantile loss per channel, coverage over both; means over windows."""
-    found: dict[str, list[float]] = {}
-    for parts, origin in zip(told, origins):
+    scores: dict[str, list[float]] = {}
+    for parts, cutoff in zip(forecasts, cutoffs):
         for channel, name in enumerate(panel.channels):
-            actual = panel.values[:, origin:origin + HORIZON, channel]
-            seen = panel.observed[:, origin:origin + HORIZON, channel]
+            actual = panel.values[:, cutoff:cutoff + HORIZON, channel]
+            seen = panel.observed[:, cutoff:cutoff + HORIZON, channel]
             quantiles = parts[:, 1:, ..., channel]
-            found.setdefault(f"wape_{name}", []).append(wape(actual, parts[:, 0, ..., channel], seen))
-            found.setdefault(f"wql_{name}", []).append(weighted_quantile_loss(actual, quantiles, seen))
-            found.setdefault("coverage80", []).append(coverage(actual, quantiles[:, 2], quantiles[:, 10], seen))
-    return {name: round(float(np.mean(values)), 5) for name, values in found.items()}
+            scores.setdefault(f"wape_{name}", []).append(wape(actual, parts[:, 0, ..., channel], seen))
+            scores.setdefault(f"wql_{name}", []).append(weighted_quantile_loss(actual, quantiles, seen))
+            scores.setdefault("coverage80", []).append(coverage(actual, quantiles[:, 2], quantiles[:, 10], seen))
+    return {name: round(float(np.mean(values)), 5) for name, values in scores.items()}
 
 
 def milliseconds(model: WeeklyModel, panel: Panel, batch: int, repeats: int) -> float:
@@ -112,19 +126,24 @@ def milliseconds(model: WeeklyModel, panel: Panel, batch: int, repeats: int) -> 
     return 1000 * float(np.median(seconds[2:]))
 
 
-def measure(name: str, model: WeeklyModel, panel: Panel, reference: list[np.ndarray], repeats: int) -> dict[str, object]:
+def measure(
+    name: str, model: WeeklyModel, panel: Panel, reference: list[np.ndarray], repeats: int
+) -> dict[str, object]:
     """One row of the table."""
-    origins = [panel.n_weeks - HORIZON * back for back in range(1, WINDOWS + 1)]
-    told = [predict(model, panel, origin) for origin in origins]
-    apart = [deviation(*pair) for pair in zip(told, reference)]
-    strays = {key: round(float(max(part[key] for part in apart)), 6) for key in apart[0]}
-    row = {"device": model.device, "variant": name, "status": "measured"} | accuracy(told, panel, origins)
-    row |= strays | {"batch_dependence": round(batch_dependence(model, panel, origins[0], told[0]), 6), "bytes": size_on_disk(model)}
+    cutoffs = [panel.n_weeks - HORIZON * back for back in range(1, WINDOWS + 1)]
+    forecasts = [predict(model, panel, cutoff) for cutoff in cutoffs]
+    apart = [deviation(*pair) for pair in zip(forecasts, reference)]
+    deviations = {key: round(float(max(part[key] for part in apart)), 6) for key in apart[0]}
+    row = {"device": model.device, "variant": name, "status": "measured"} | accuracy(forecasts, panel, cutoffs)
+    row |= deviations | {
+        "batch_dependence": round(batch_dependence(model, panel, cutoffs[0], forecasts[0]), 6),
+        "bytes": size_on_disk(model),
+    }
     return row | {f"ms_{batch}": round(milliseconds(model, panel, batch, repeats), 2) for batch in BATCHES}
 
 
 def main(options: argparse.Namespace) -> None:
-    """Every variant on the CPU, and on the GPU where there is one."""
+    """Measure every variant on the CPU, and on the GPU if present."""
     torch.set_num_threads(1)
     panel, plain = read_panel(options.data), load_model(options.model)
     reference = [predict(plain, panel, panel.n_weeks - HORIZON * back) for back in range(1, WINDOWS + 1)]
@@ -136,13 +155,24 @@ def main(options: argparse.Namespace) -> None:
                 continue
             rows.append(measure(name, make(), panel, reference, options.repeats))
     cpu = rows[0]
-    common = {"threads": 1, "parameters": plain.parameter_count, "weights_sha256": plain.weights_hash[:12], "torch": version("torch")} | describe_machine()
-    write_results("precision", [row | ({"speedup_900": round(cpu["ms_900"] / row["ms_900"], 2)} if "ms_900" in row else {}) | common for row in rows])
+    common = {
+        "threads": 1,
+        "parameters": plain.parameter_count,
+        "weights_sha256": plain.weights_hash[:12],
+        "torch": version("torch"),
+    } | describe_machine()
+    write_results(
+        "precision",
+        [
+            row | ({"speedup_900": round(cpu["ms_900"] / row["ms_900"], 2)} if "ms_900" in row else {}) | common
+            for row in rows
+        ],
+    )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds avocado_hab_2017_2024.parquet")
+    parser.add_argument("--data", type=Path, required=True, help="folder of avocado_hab_2017_2024.parquet")
     parser.add_argument("--model", default="weekly", help="checkpoint, as load_model takes it")
     parser.add_argument("--repeats", type=int, default=9)
     main(parser.parse_args())

@@ -1,15 +1,18 @@
-"""Variants of the network, the prior and the optimiser, trained under one budget: python benchmarks/pretrain_search.py --data FOLDER.
+"""Variants of network, prior and optimiser with the same budget: python benchmarks/pretrain_search.py --data FOLDER.
 
-`--data` names a folder of Parquet files (series_id, week, units and/or revenue); only weeks before `--before` are read. For the rows with
-a Rossmann set its file held the first 81 weeks, those before the benchmark's windows. Each variant
-keeps its run under `--out`, so a killed search goes on where it stopped. Results: benchmarks/results/pretrain_search.csv.
+`--data` names a folder of Parquet files (series_id, week, units and/or revenue); the script reads only weeks before
+`--before`. For the rows with a Rossmann set, its file held the first 81 weeks, those before the benchmark windows.
+Each variant keeps its run under `--out`, so a killed search continues where it stopped. Results:
+results/pretrain_search.csv.
 
-The column `note` names the prior of the day: 1 the first one; 2 with a temperament per series and heavier tails; 3 more seasonal and
-less wandering (worse on real series, better on its own draws); 4 as 2, with a wider range of temperaments; 5 with promotion plans that
-follow the year before; 6 with promotions of no rhythm as well. Priors have different draws: `held_out` compares variants of one prior only.
+The column `note` names the prior: 1 the first prior; 2 with a temperament per series and heavier tails; 3 with more
+season and less drift (worse on real series, better on its own draws); 4 like 2, with a wider range of temperaments; 5
+with promotion plans that follow the year before; 6 also with promotions without a rhythm. Priors have different
+draws, so `held_out` compares only variants of the same prior.
 
-Tried besides, without gain, and not kept as code: draws weighted by how much a classifier takes them for real series (WAPE 1.7 % worse), loss weighted
-towards large sales (17 % worse), learning rate 4e-3, dropout .1, two encoder layers (each 1 to 2 % worse), weight decay .1 (no difference).
+Tried without gain and not kept as code: draws weighted by a classifier's probability that they are real series (WAPE
+1.7 % worse), loss weighted towards large sales (17 % worse), learning rate 4e-3, dropout .1, two encoder layers (each
+1 to 2 % worse), weight decay .1 (no difference).
 """
 import argparse
 import csv
@@ -18,16 +21,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from pretrain_networks import CandidatesMixer, DecomposedMixer, LibraryMixer, StatisticsMixer
+from pretrain_networks import SourcesMixer, DecomposedMixer, LibraryMixer, StatisticsMixer
 
 from ttm_notebooks.model import pretrain as training
-from ttm_notebooks.model.checkpoint import WeeklyMixer
+from ttm_notebooks.model.network import WeeklyMixer
 
 RESULTS = Path(__file__).parent / "results" / "pretrain_search.csv"
 START = {"patch_length": 13, "d_model": 96, "decoder_d_model": 96, "gate_mode": "softmax", "copy_last_year": True}
 BUNDLED = {"patch_length": 26, "gate_mode": "sigmoid"}
 WIDE = BUNDLED | {"d_model": 128, "decoder_d_model": 128}
-VARIANTS = {  # what each changes against START
+VARIANTS = {  # the changes of each variant against START
     "base: patch 13, width 96, 3+2 layers": {"copy_last_year": False},
     "copies last year": {},
     "patch 26": {"patch_length": 26},
@@ -48,8 +51,12 @@ VARIANTS = {  # what each changes against START
     "patch 26, sigmoid gate, width 160": WIDE | {"d_model": 160, "decoder_d_model": 160},
     "statistics of the history": WIDE | {"class": StatisticsMixer},
     "level and remainder apart": WIDE | {"class": DecomposedMixer},
-    "more to copy from": WIDE | {"class": CandidatesMixer},
-    "library's patches and quantile head": {"class": LibraryMixer, "mq_use_decoder_pool": True, "mq_cond_path": "flatten"},
+    "more to copy from": WIDE | {"class": SourcesMixer},
+    "library's patches and quantile head": {
+        "class": LibraryMixer,
+        "mq_use_decoder_pool": True,
+        "mq_cond_path": "flatten",
+    },
 }
 
 
@@ -60,9 +67,17 @@ def run_variant(name: str, network: dict, budget: training.PretrainConfig, out: 
     config = replace(budget, optimizer=network.pop("optimizer", budget.optimizer), network={"dropout": 0.0, **network})
     start = time.monotonic()
     model = training.pretrain(config, out / name.replace(" ", "_").replace(":", "").replace("'", ""))
-    common = {"variant": name, "optimizer": config.optimizer, "steps": config.steps, "series": config.batch_size, "seed": config.seed,
-              "learning_rate": config.learning_rate, "parameters": model.parameter_count,
-              "seconds": round(time.monotonic() - start), "held_out": round(training.held_out_loss(model), 4)}
+    common = {
+        "variant": name,
+        "optimizer": config.optimizer,
+        "steps": config.steps,
+        "series": config.batch_size,
+        "seed": config.seed,
+        "learning_rate": config.learning_rate,
+        "parameters": model.parameter_count,
+        "seconds": round(time.monotonic() - start),
+        "held_out": round(training.held_out_loss(model), 4),
+    }
     return [common | {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
             for row in training.score_model(model, sets)]
 
@@ -73,11 +88,16 @@ def main() -> None:
     parser.add_argument("--out", default="reports/output/pretrain_search"), parser.add_argument("--only", nargs="*")
     parser.add_argument("--steps", type=int, default=400), parser.add_argument("--series", type=int, default=96)
     parser.add_argument("--seed", type=int, default=20260101), parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--note", default=""), parser.add_argument("--optimizer", default="muon", choices=list(training.OPTIMIZERS))
+    (
+        parser.add_argument("--note", default=""),
+        parser.add_argument("--optimizer", default="muon", choices=list(training.OPTIMIZERS)),
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     sets = training.read_validation(options.data, options.before)
-    budget = training.PretrainConfig(steps=options.steps, batch_size=options.series, seed=options.seed, optimizer=options.optimizer)
+    budget = training.PretrainConfig(
+        steps=options.steps, batch_size=options.series, seed=options.seed, optimizer=options.optimizer
+    )
     for name in options.only or VARIANTS:
         folder = Path(options.out) / f"{options.steps}x{options.series}-{options.seed}{options.note.replace(' ', '_')}"
         rows = run_variant(name, VARIANTS[name], budget, folder, sets)

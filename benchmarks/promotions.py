@@ -1,10 +1,11 @@
-"""Planned covariates on the Rossmann sample, four last 13-week windows: python benchmarks/promotions.py --data FOLDER.
+"""Known future covariates on the Rossmann sample, four windows: python benchmarks/promotions.py --data FOLDER.
 
-FOLDER is that of rossmann.py. Plans: the chain's promotions, school holidays, public holidays of each store's state, the run-up to
-Easter and the first days of the month. Days that a store turned out to be open are no plan and are not used. Four ways are
-compared: without plans; candidates wrapped in `WithPlans`; the same with effects by region, or with a dip after promotions; and
-TinyTimeMixer's own exogenous mixer, fine-tuned before each origin with the network that is bundled. The bar: the policy with
-plans (choose on earlier windows, then forecast) has a WAPE at least 25 % below the policy without.
+FOLDER and the four last 13-week windows are those of rossmann.py. Plans are the promotions of the chain, school
+holidays, public holidays of each store's state, the weeks before Easter and the first days of the month. The days on
+which a store was open are no plan, and the script does not use them. It compares four methods: without plans; models
+wrapped in `PlannedModel`; the same with effects by region or with a dip after promotions; and the exogenous mixer of
+TinyTimeMixer, fine-tuned with the bundled network at each cutoff. The bar: the selection policy with plans (select on
+earlier windows, then forecast) has a WAPE at least 25 % below the policy without plans.
 """
 import copy
 import time
@@ -23,14 +24,16 @@ from windows import arguments, summary
 from ttm_notebooks.core.errors import UsageError
 from ttm_notebooks.core.metrics import QUANTILE_LEVELS, mean_from_quantiles
 from ttm_notebooks.panel.covariates import require_plans, with_holidays
-from ttm_notebooks.panel.panel import Panel, WindowScaler
-from ttm_notebooks.evaluation.backtest import backtest, earliest_history, plan_origins
-from ttm_notebooks.forecast.models import Blend, Candidate, ZeroShot, line_up
-from ttm_notebooks.forecast.engine import Forecast, _history_flags, _with_flags
+from ttm_notebooks.panel.panel import Panel
+from ttm_notebooks.panel.scaler import WindowScaler
+from ttm_notebooks.evaluation.backtest import backtest, earliest_history, plan_cutoffs
+from ttm_notebooks.forecast.models import Ensemble, ForecastModel, ZeroShot, default_models
+from ttm_notebooks.forecast.engine import Forecast, history_flags, with_flags
 from ttm_notebooks.evaluation.model_selection import run_policy
-from ttm_notebooks.forecast.plan_effects import WithPlans, line_up_with_plans
-from ttm_notebooks.model.checkpoint import WeeklyModel, load_model, network_config
-from ttm_notebooks.model.finetune import cut_windows, eligible_starts, pinball_loss, plan_span
+from ttm_notebooks.forecast.planned_model import PlannedModel, models_with_plans
+from ttm_notebooks.model.checkpoint import WeeklyModel, load_model
+from ttm_notebooks.model.network import network_config
+from ttm_notebooks.model.windows import cut_windows, eligible_starts, pinball_loss, plan_span
 
 PLANS = ("promo", "school", "holidays", "easter", "month_start")
 BAR = 0.75
@@ -49,7 +52,7 @@ def read_days(folder: Path) -> pd.DataFrame:
 
 
 def read_panel(folder: Path) -> Panel:
-    """The panel of rossmann.py with plans; a store's weeks without rows have no plan of its own."""
+    """The panel of rossmann.py with plans; a week of a store without rows has no plan of that store."""
     days = read_days(folder)
     days["timestamp"] = days["Date"] - pd.to_timedelta(days["Date"].dt.day_of_week, unit="D")
     days["uf_cat"] = days["State"].rank(method="dense").astype(int)
@@ -58,11 +61,17 @@ def read_panel(folder: Path) -> Panel:
         faturamento=("Sales", "sum"), promo=("Promo", "mean"), school=("SchoolHoliday", "mean"))
     weeks = weeks.rename(columns={"Store": "produto_cat"}).astype({"faturamento": np.float64})
     whole = (weeks["timestamp"] >= days["Date"].min()) & (weeks["timestamp"] + pd.Timedelta("6D") <= days["Date"].max())
-    return with_holidays(Panel.from_frame(weeks[whole], covariates=["promo", "school"]), 0, "DE", states, ("holidays", "easter", "month_start"))
+    return with_holidays(
+        Panel.from_frame(weeks[whole], covariates=["promo", "school"]),
+        0,
+        "DE",
+        states,
+        ("holidays", "easter", "month_start"),
+    )
 
 
 def exogenous(panel: Panel, plans: tuple[str, ...], n_weeks: int) -> np.ndarray:
-    """Plans [series, span, covariates], each with mean 0 and deviation 1 over the first `n_weeks` weeks; 0 where unknown."""
+    """Plans [series, span, covariates], each standardised over the first `n_weeks` weeks; 0 where unknown."""
     blocks = []
     for name in plans:
         known, plan = panel.future_observed[name], panel.future[name]
@@ -72,28 +81,37 @@ def exogenous(panel: Panel, plans: tuple[str, ...], n_weeks: int) -> np.ndarray:
 
 
 class MixedNetwork(torch.nn.Module):
-    """The bundled network followed by the library's exogenous mixer, which moves all quantiles by what it does to the median."""
+    """The bundled network and the exogenous mixer of the library; all quantiles move by its change of the median."""
 
     def __init__(self, network: torch.nn.Module, covariates: int):
         super().__init__()
         self.network = network
         channels = list(range(1, covariates + 1))
-        self.mixer = ForecastChannelHeadMixer(network_config(
-            num_input_channels=1 + covariates, prediction_channel_indices=[0], exogenous_channel_indices=channels,
-            enable_forecast_channel_mixing=True, fcm_use_mixer=True, fcm_context_length=1, fcm_prepend_past=True, fcm_mix_layers=2))
+        self.mixer = ForecastChannelHeadMixer(
+            network_config(
+                num_input_channels=1 + covariates,
+                prediction_channel_indices=[0],
+                exogenous_channel_indices=channels,
+                enable_forecast_channel_mixing=True,
+                fcm_use_mixer=True,
+                fcm_context_length=1,
+                fcm_prepend_past=True,
+                fcm_mix_layers=2,
+            )
+        )
 
     def forward(self, past: torch.Tensor, mask: torch.Tensor, plans: torch.Tensor) -> torch.Tensor:
         """Scaled `past`, `mask` [B, T, 1] and `plans` [B, T + H, K] -> scaled quantiles [B, 13, H, 1]."""
         quantiles = self.network(past_values=past, past_observed_mask=mask).quantile_outputs
         median, length = quantiles[:, len(QUANTILE_LEVELS) // 2], past.shape[1]
-        told = torch.cat([torch.where(mask, past, 0.0), plans[:, :length]], dim=2)
+        past_channels = torch.cat([torch.where(mask, past, 0.0), plans[:, :length]], dim=2)
         ahead = torch.cat([torch.zeros_like(median), plans[:, length:]], dim=2)
-        return quantiles + (self.mixer(median, told, ahead) - median)[:, None]
+        return quantiles + (self.mixer(median, past_channels, ahead) - median)[:, None]
 
 
 @dataclass(frozen=True)
-class ExogenousMixer(Candidate):
-    """TinyTimeMixer's way with planned covariates: network and exogenous mixer trained together before each origin."""
+class ExogenousMixer(ForecastModel):
+    """TinyTimeMixer's method for known covariates: network and exogenous mixer, trained together at each cutoff."""
 
     model: WeeklyModel
     covariates: tuple[str, ...]
@@ -106,8 +124,14 @@ class ExogenousMixer(Candidate):
     kind: ClassVar[str] = "model"
 
     def identity(self) -> dict[str, Any]:
-        return {"name": self.name, "weights_hash": self.model.weights_hash, "covariates": self.covariates, "steps": self.steps,
-                "learning_rate": self.learning_rate, "batch_size": self.batch_size}
+        return {
+            "name": self.name,
+            "weights_hash": self.model.weights_hash,
+            "covariates": self.covariates,
+            "steps": self.steps,
+            "learning_rate": self.learning_rate,
+            "batch_size": self.batch_size,
+        }
 
     def fit(self, panel: Panel) -> "ExogenousMixer":
         torch.manual_seed(0)
@@ -117,7 +141,9 @@ class ExogenousMixer(Candidate):
         plans = np.pad(exogenous(panel, self.covariates, panel.n_weeks)[:, :panel.n_weeks], ((0, 0), (104, 26), (0, 0)))
         optimizer = torch.optim.AdamW([{"params": mixed.network.parameters(), "lr": self.learning_rate / 4},
                                        {"params": mixed.mixer.parameters(), "lr": self.learning_rate}])
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [group["lr"] for group in optimizer.param_groups], self.steps + 1, cycle_momentum=False)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, [group["lr"] for group in optimizer.param_groups], self.steps + 1, cycle_momentum=False
+        )
         levels = torch.tensor(QUANTILE_LEVELS)
         for _ in range(self.steps):
             rows, starts = pairs[rng.integers(len(pairs), size=self.batch_size)].T
@@ -137,29 +163,41 @@ class ExogenousMixer(Candidate):
     def predict(self, panel: Panel, horizon: int = 26, intervals: bool = True, pool: Any = None) -> Forecast:
         if self.fitted is None:
             raise UsageError(f"{self.name} has not been fitted", "fit(panel), then predict")
-        told = require_plans(panel, self.covariates, horizon, "others").panel
-        plans = exogenous(told, self.covariates, panel.n_weeks)[:, -104 - horizon:]
+        planned = require_plans(panel, self.covariates, horizon, "others").panel
+        plans = exogenous(planned, self.covariates, panel.n_weeks)[:, -104 - horizon:]
         plans = np.pad(plans, ((0, 0), (104 + horizon - plans.shape[1], 26 - horizon), (0, 0)))
         values, usable = (np.pad(part[:, -104:], ((0, 0), (max(104 - panel.n_weeks, 0), 0), (0, 0))) for part in (
             np.where(panel.observed, panel.values, 0.0), panel.observed & ~panel.censored))
         scaler = WindowScaler.fit(values, usable)
         scaled = torch.from_numpy(scaler.transform(values, usable))
         with torch.inference_mode():
-            parts = [self.fitted(scaled[..., [c]], torch.from_numpy(usable[..., [c]]), torch.from_numpy(plans)).numpy()[:, :, :horizon]
-                     for c in range(len(panel.channels))]
+            parts = [
+                self.fitted(scaled[..., [c]], torch.from_numpy(usable[..., [c]]), torch.from_numpy(plans)).numpy()[
+                    :, :, :horizon
+                ]
+                for c in range(len(panel.channels))
+            ]
         quantiles = np.sort(np.maximum(scaler.inverse(np.concatenate(parts, axis=3)), 0.0), axis=1)
         weeks = panel.weeks[-1] + 7 * np.arange(1, horizon + 1)
-        told_about = {"candidate": self.name, "kind": self.kind, "data_fingerprint": panel.fingerprint, "last_week": str(panel.weeks[-1]),
-                      "n_series": panel.n_series, "channels": list(panel.channels), "parameters": {"horizon": horizon}, **self.facts}
+        metadata = {
+            "candidate": self.name,
+            "kind": self.kind,
+            "data_fingerprint": panel.fingerprint,
+            "last_week": str(panel.weeks[-1]),
+            "n_series": panel.n_series,
+            "channels": list(panel.channels),
+            "parameters": {"horizon": horizon},
+            **self.facts,
+        }
         return Forecast(quantiles if intervals else quantiles[:, :0], mean_from_quantiles(quantiles, axis=1), weeks,
-                        _with_flags(panel.series, _history_flags(usable)), panel.channels, told_about)
+                        with_flags(panel.series, history_flags(usable)), panel.channels, metadata)
 
 
 @dataclass(frozen=True)
-class Renamed(Candidate):
-    """A candidate under another name, so that variants of one can stand side by side."""
+class RenamedModel(ForecastModel):
+    """A model with another name, so that variants of the same model can be compared."""
 
-    inner: Candidate
+    inner: ForecastModel
     name: str
 
     @property
@@ -169,32 +207,53 @@ class Renamed(Candidate):
     def identity(self) -> dict[str, Any]:
         return {"renamed": self.name, "inner": self.inner.identity()}
 
-    def fit(self, panel: Panel) -> "Renamed":
+    def fit(self, panel: Panel) -> "RenamedModel":
         return replace(self, inner=self.inner.fit(panel))
 
     def predict(self, panel: Panel, horizon: int = 26, intervals: bool = True, pool: Any = None) -> Forecast:
-        told = self.inner.predict(panel, horizon, intervals, pool)
-        return replace(told, metadata=told.metadata | {"candidate": self.name})
+        forecast = self.inner.predict(panel, horizon, intervals, pool)
+        return replace(forecast, metadata=forecast.metadata | {"candidate": self.name})
 
 
-def variants(model: WeeklyModel) -> list[Candidate]:
-    """Zero-shot with plans in other ways, and the exogenous mixer."""
-    ways = {"promotions only": {"covariates": ("promo",)}, "effects by region": {"by_region": True}, "dip after promotions": {"lagged": ("promo",)}}
-    made = [Renamed(WithPlans(ZeroShot(model), **({"covariates": PLANS, "fallback": "others"} | way)), f"ZeroShot (plans, {label})")
-            for label, way in ways.items()]
-    return [*made, ExogenousMixer(model, PLANS)]
+def variants(model: WeeklyModel) -> list[ForecastModel]:
+    """The untuned network with other treatments of plans, and the exogenous mixer."""
+    treatments = {
+        "promotions only": {"covariates": ("promo",)},
+        "effects by region": {"by_region": True},
+        "dip after promotions": {"lagged": ("promo",)},
+    }
+    models = [
+        RenamedModel(
+            PlannedModel(ZeroShot(model), **({"covariates": PLANS, "fallback": "others"} | changes)),
+            f"ZeroShot (plans, {label})",
+        )
+        for label, changes in treatments.items()
+    ]
+    return [*models, ExogenousMixer(model, PLANS)]
 
 
 def main() -> None:
-    """Backtest without plans, with them, and the other ways; write promotions.csv and print the bar."""
+    """Backtest without plans, with plans and with the other methods; write promotions.csv and print the bar."""
     options = arguments(__doc__)
     panel, model = read_panel(options.data), load_model(options.model)
-    plain = line_up(model, options.strategy, earliest_history(panel.n_weeks, 13), steps=options.steps)
-    everything = [one for one in plain if isinstance(one, Blend) and len(one.parts) == 3]
-    planned = line_up_with_plans([*plain, Blend((*everything[0].parts, ZeroShot(model)))], PLANS, fallback="others")
+    plain = default_models(model, options.strategy, earliest_history(panel.n_weeks, 13), steps=options.steps)
+    ensembles = [candidate for candidate in plain if isinstance(candidate, Ensemble) and len(candidate.parts) == 3]
+    planned = models_with_plans([*plain, Ensemble((*ensembles[0].parts, ZeroShot(model)))], PLANS, fallback="others")
     rows, wapes, started = [], {}, time.perf_counter()
-    for group, candidates in {"without": plain, "with": (plain[0], *planned), "other": (plain[0], *variants(model))}.items():
-        result = backtest(panel, candidates, 13, plan_origins(panel.n_weeks, 13), options.cache / "promotions", options.jobs, progress=True)
+    for group, models in {
+        "without": plain,
+        "with": (plain[0], *planned),
+        "other": (plain[0], *variants(model)),
+    }.items():
+        result = backtest(
+            panel,
+            models,
+            13,
+            plan_cutoffs(panel.n_weeks, 13),
+            options.cache / "promotions",
+            options.jobs,
+            progress=True,
+        )
         table = summary(run_policy(result).scores()).assign(group=group)
         repeated = {"without": [], "with": ["SeasonalNaive"], "other": ["SeasonalNaive", "policy"]}[group]
         rows.append(table[~table["model"].isin(repeated)])

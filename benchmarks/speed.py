@@ -1,10 +1,10 @@
-"""Forecasting 900 series x 26 weeks x 13 quantiles x 2 channels: this engine, the bare network, granite-tsfm's pipeline.
+"""Speed of 900 series x 26 weeks x 13 quantiles x 2 channels: the engine, the bare network, granite-tsfm's pipeline.
 
     python benchmarks/speed.py [--series 900] [--repeats 5] [--threads 2] [--skip-pipeline]
 
-All three use the same weights, the same data and the same process. The pipeline gets what is cheapest for it: only the
-104 weeks that it needs, and its results stay lists in cells (`explode_forecasts=False`). Rows that start and end at a
-pandas frame are compared with each other; the engine on a ready panel is compared with the bare forward pass.
+All three use the same weights, the same data and the same process. The pipeline gets its fastest conditions: only the
+104 weeks that it needs, and results as lists in cells (`explode_forecasts=False`). Rows that start and end with a
+pandas frame are compared with each other; the engine on a prepared panel is compared with the bare forward pass.
 """
 
 import argparse
@@ -14,7 +14,8 @@ import pandas as pd
 import torch
 from machine import describe_machine, median_seconds, write_results
 
-from ttm_notebooks.panel.panel import Panel, WindowScaler
+from ttm_notebooks.panel.panel import Panel
+from ttm_notebooks.panel.scaler import WindowScaler
 from ttm_notebooks.forecast.engine import forecast
 from ttm_notebooks.model.checkpoint import load_model
 from ttm_notebooks.model.pretrain import sample_demand
@@ -33,7 +34,7 @@ def demand_frame(series: int, weeks: int) -> pd.DataFrame:
 
 
 def bare_forward(model, panel: Panel):
-    """A function that runs only the network, on the engine's own scaled windows, all rows in the model's block size."""
+    """A function that runs only the network, on the scaled windows of the engine, in blocks of 2,048 rows."""
     values, observed = panel.values[:, -104:], panel.observed[:, -104:]
     scaled = WindowScaler.fit(values, observed).transform(values, observed)
     fold = lambda array: torch.from_numpy(np.ascontiguousarray(array.transpose(0, 2, 1)).reshape(-1, 104, 1))
@@ -47,26 +48,44 @@ def bare_forward(model, panel: Panel):
 
 
 def pipeline_run(model, frame: pd.DataFrame):
-    """A function that goes from the frame to forecasts the way granite-tsfm proposes."""
+    """A function that turns the frame into forecasts with the pipeline of granite-tsfm."""
     from tsfm_public import TimeSeriesForecastingPipeline, TimeSeriesPreprocessor
 
     tail = frame.groupby(["produto_cat", "uf_cat"]).tail(104).reset_index(drop=True)
 
     def run():
         preprocessor = TimeSeriesPreprocessor(
-            id_columns=["produto_cat", "uf_cat"], timestamp_column="timestamp", target_columns=CHANNELS,
-            context_length=104, prediction_length=26, scaling=True, scaler_type="standard", encode_categorical=False, freq="W-MON")
+            id_columns=["produto_cat", "uf_cat"],
+            timestamp_column="timestamp",
+            target_columns=CHANNELS,
+            context_length=104,
+            prediction_length=26,
+            scaling=True,
+            scaler_type="standard",
+            encode_categorical=False,
+            freq="W-MON",
+        )
         preprocessor.train(tail)
-        pipeline = TimeSeriesForecastingPipeline(model.network, feature_extractor=preprocessor, batch_size=512, device="cpu",
-                                                 explode_forecasts=False, inverse_scale_outputs=True)
+        pipeline = TimeSeriesForecastingPipeline(
+            model.network,
+            feature_extractor=preprocessor,
+            batch_size=512,
+            device="cpu",
+            explode_forecasts=False,
+            inverse_scale_outputs=True,
+        )
         return pipeline(tail)
     return run
 
 
 def check_pipeline(model, frame: pd.DataFrame) -> None:
-    """Warm the pipeline up on six series and make sure that it forecasts what is compared: 26 weeks and the quantiles."""
+    """Warm up the pipeline on six series and assert that it returns what is compared: 26 weeks and the quantiles."""
     result = pipeline_run(model, frame[frame["produto_cat"] == 1])()
-    assert len(result) == 6 and result["vendas_prediction"].map(len).eq(26).all() and "faturamento_prediction_q0.9" in result
+    assert (
+        len(result) == 6
+        and result["vendas_prediction"].map(len).eq(26).all()
+        and "faturamento_prediction_q0.9" in result
+    )
 
 
 def measure(series: int, repeats: int, skip_pipeline: bool) -> list[dict[str, object]]:
@@ -83,15 +102,25 @@ def measure(series: int, repeats: int, skip_pipeline: bool) -> list[dict[str, ob
     }
     if not skip_pipeline:
         check_pipeline(model, frame)
-        rows["granite-tsfm pipeline, frame to frame"] = median_seconds(pipeline_run(model, frame), max(repeats // 2, 1), warm=False)
+        rows["granite-tsfm pipeline, frame to frame"] = median_seconds(
+            pipeline_run(model, frame), max(repeats // 2, 1), warm=False
+        )
     ratios = {"engine, panel to forecast": ("bare forward", rows["bare forward"]),
               "granite-tsfm pipeline, frame to frame": ("engine, frame to frame", rows["engine, frame to frame"])}
     common = {"threads": torch.get_num_threads()} | describe_machine()
     times = {"engine, one series": 4 * repeats, "granite-tsfm pipeline, frame to frame": max(repeats // 2, 1)}
-    return [{"what": what, "series": 1 if "one series" in what else series, "seconds": round(seconds, 4),
-             "median_of": times.get(what, repeats),
-             "compared_with": ratios.get(what, ("", 1))[0],
-             "ratio": round(seconds / ratios[what][1], 2) if what in ratios else ""} | common for what, seconds in rows.items()]
+    return [
+        {
+            "what": what,
+            "series": 1 if "one series" in what else series,
+            "seconds": round(seconds, 4),
+            "median_of": times.get(what, repeats),
+            "compared_with": ratios.get(what, ("", 1))[0],
+            "ratio": round(seconds / ratios[what][1], 2) if what in ratios else "",
+        }
+        | common
+        for what, seconds in rows.items()
+    ]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Empty every notebook's outputs, keep its tags; with --check only say which are not clean (exit 1).
+"""Remove the outputs of every notebook and keep its tags; with --check list the notebooks that are not clean (exit 1).
 
-nbdev_clean keeps outputs, and its --clear_all strips the tags that papermill reads its parameters cell by.
+nbdev_clean keeps outputs, and its option --clear_all removes the tags by which papermill locates the parameters cell.
 Usage: python tools/clean.py [--check]
 """
 
@@ -13,11 +13,14 @@ from execnb.nbio import nb2str, read_nb
 from nbdev.clean import clean_nb
 
 FOLDERS = ("nbs", "reports")
-KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
+KERNEL = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
 
 
 def cleaned(path: Path) -> str:
-    """The notebook's text without outputs and counts, with tags and stable cell ids."""
+    """The text of a notebook without outputs and execution counts, with tags and stable cell ids."""
     notebook = read_nb(path)
     clean_nb(notebook, allowed_cell_metadata_keys={"tags"})
     notebook["metadata"], notebook["nbformat"], notebook["nbformat_minor"] = KERNEL, 4, 5
@@ -33,9 +36,9 @@ def cleaned(path: Path) -> str:
 
 
 def main(check: bool) -> int:
-    """Clean all notebooks, or name those that are not clean."""
-    paths = [p for folder in FOLDERS for p in sorted(Path(folder).rglob("*.ipynb"))
-             if ".ipynb_checkpoints" not in p.parts and "output" not in p.parts]
+    """Clean all notebooks, or list those that are not clean."""
+    paths = [path for folder in FOLDERS for path in sorted(Path(folder).rglob("*.ipynb"))
+             if ".ipynb_checkpoints" not in path.parts and "output" not in path.parts]
     dirty = [path for path in paths if cleaned(path) != path.read_text(encoding="utf-8")]
     for path in dirty:
         print(f"{path}: {'not clean (run: make clean-notebooks)' if check else 'cleaned'}")

@@ -1,8 +1,9 @@
 """Check that imports run one way, in the order of the notebooks' numbers. Exit 1 prints each fault with file and line.
 
-Refused: two notebooks of one folder with the same number; an import of a module that comes later; a circle of imports, at
-module level or inside functions, inside a package or across packages; an import of an own module inside a function, unless
-that module loads a heavy optional package; torch at the top of a module outside model/; development tools in product code.
+Faults: two notebooks in a folder with the same number; an import of a module that comes later; a circle of imports (at
+module level or inside functions, inside a package or across packages); an import of an own module inside a function,
+unless that module loads a heavy optional package; torch at the top of a module outside model/; development tools in
+product code.
 
 Usage: python tools/layers.py [ROOT]     (ROOT holds nbs/ and ttm_notebooks/; default: the working directory)
 """
@@ -18,14 +19,32 @@ from typing import NamedTuple
 NAME = "ttm_notebooks"
 DEVELOPMENT = {"nbdev", "fastcore", "execnb", "pytest", "hypothesis"}
 TRAINING = {"torch", "tsfm_public", "transformers"}
-HEAVY = {*TRAINING, "mlflow", "onnxruntime", "matplotlib", "statsforecast", "hierarchicalforecast", "lightgbm", "papermill", "nbconvert",
-         "fastapi", "starlette", "uvicorn", "httpx", "pyodata", "simple_salesforce", "sqlalchemy", "psycopg", "boto3"}
+HEAVY = {
+    *TRAINING,
+    "mlflow",
+    "onnxruntime",
+    "matplotlib",
+    "statsforecast",
+    "hierarchicalforecast",
+    "lightgbm",
+    "papermill",
+    "nbconvert",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "httpx",
+    "pyodata",
+    "simple_salesforce",
+    "sqlalchemy",
+    "psycopg",
+    "boto3",
+}
 MOST_LAZY = 20
 EXPORT = re.compile(r"^#\|\s*default_exp (\S+)", re.M)
 
 
 class Import(NamedTuple):
-    """One import statement: the modules or packages it may load, its line, whether it stands at the top of the module."""
+    """An import statement: the modules or packages it may load, its line, and whether it is at module level."""
 
     names: tuple[str, ...]
     line: int
@@ -63,39 +82,47 @@ def numbered(folder: Path) -> tuple[dict[str, tuple[str, ...]], list[str]]:
 def imports_of(path: Path, root: Path) -> list[Import]:
     """Every import statement of a module, relative names resolved, type-checking blocks included."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    inner = {id(node) for scope in ast.walk(tree) if isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-             for node in ast.walk(scope)}
-    found = []
+    inner = {
+        id(node)
+        for scope in ast.walk(tree)
+        if isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        for node in ast.walk(scope)
+    }
+    statements = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = tuple(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             package = path.relative_to(root).parts[:-1]
-            base = ".".join((*package[: len(package) - node.level + 1], *filter(None, [node.module]))) if node.level else str(node.module)
+            base = (
+                ".".join((*package[: len(package) - node.level + 1], *filter(None, [node.module])))
+                if node.level
+                else str(node.module)
+            )
             names = tuple(f"{base}.{alias.name}" for alias in node.names)
         else:
             continue
-        found.append(Import(names, node.lineno, id(node) not in inner))
-    return found
+        statements.append(Import(names, node.lineno, id(node) not in inner))
+    return statements
 
 
 def own_module(name: str, modules: set[str]) -> str | None:
-    """The own module that an imported dotted name loads, None for packages and other people's modules."""
+    """The own module that an imported dotted name loads, None for packages and for modules of other projects."""
     parts = name.removeprefix(f"{NAME}.").split(".") if name.startswith(f"{NAME}.") else []
     return next((".".join(parts[:end]) for end in range(len(parts), 0, -1) if ".".join(parts[:end]) in modules), None)
 
 
 def heavy_modules(imports: dict[str, list[Import]], edges: dict[str, set[str]]) -> set[str]:
     """Modules that load a heavy optional package when they are imported, directly or through another module."""
-    heavy = {module for module, found in imports.items()
-             if any(item.at_top and name.split(".")[0] in HEAVY for item in found for name in item.names)}
+    heavy = {module for module, statements in imports.items()
+             if any(item.at_top and name.split(".")[0] in HEAVY for item in statements for name in item.names)}
     while more := {module for module, needs in edges.items() if needs & heavy} - heavy:
         heavy |= more
     return heavy
 
 
 def circle(edges: dict[str, set[str]]) -> list[str]:
-    """The first circle of imports, as a list of modules that starts and ends with the same one; empty if there is none."""
+    """The first circle of imports, as a list of modules whose first and last are equal; empty without a circle."""
     try:
         TopologicalSorter(edges).prepare()
     except CycleError as error:
@@ -121,17 +148,26 @@ def faults_of(root: Path) -> tuple[list[str], int]:
             if target.split(".")[0] in {"tests", "testing"}:
                 faults.append(f"{where}: product code imports {target}")
             elif module in positions and target in positions and positions[target] > positions[module]:
-                faults.append(f"{where}: {target} ({'/'.join(positions[target])}) comes after {'/'.join(positions[module])}")
+                faults.append(
+                    f"{where}: {target} ({'/'.join(positions[target])}) comes after {'/'.join(positions[module])}"
+                )
             if not item.at_top:
                 lazy.add((module, item.line))
                 if target not in heavy:
-                    faults.append(f"{where}: {target} is imported inside a function, though it loads no heavy optional package")
+                    faults.append(
+                        f"{where}: {target} is imported inside a function, though it loads no heavy optional package"
+                    )
         for item in imports[module]:
             roots = {name.split(".")[0] for name in item.names}
             if roots & DEVELOPMENT:
-                faults.append(f"{files[module]}:{item.line}: {', '.join(sorted(roots & DEVELOPMENT))} is for development only")
+                faults.append(
+                    f"{files[module]}:{item.line}: {', '.join(sorted(roots & DEVELOPMENT))} is for development only"
+                )
             if roots & TRAINING and item.at_top and module.split(".")[0] != "model":
-                faults.append(f"{files[module]}:{item.line}: {', '.join(sorted(roots & TRAINING))} at the top of a module outside model/")
+                faults.append(
+                    f"{files[module]}:{item.line}: {', '.join(sorted(roots & TRAINING))} "
+                    "at the top of a module outside model/"
+                )
     if ring := circle({module: {target for _, target in own[module]} for module in files}):
         faults.append(f"circle of imports: {' -> '.join(ring)}")
     if len(lazy) > MOST_LAZY:

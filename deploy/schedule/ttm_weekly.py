@@ -1,7 +1,8 @@
 """Airflow DAG: the weekly forecast of each data set, Mondays at six.
 
-Needs Airflow 2.4 or newer and the variable `ttm_home` (the checkout's folder, with its .venv). One task per data set: they share nothing,
-so they may run side by side. Exit codes 2, 3 and 4 need a person and are not tried again.
+Requires Airflow 2.4 or newer and the variable `ttm_home` (the folder of the checkout, with its .venv). Each data set is
+a separate task; tasks share nothing, so they can run in parallel. Exit codes 2, 3 and 4 need a person, so Airflow does
+not retry them.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from airflow.exceptions import AirflowException, AirflowFailException
 from airflow.models import Variable
 
 DATASETS = ("data/rossmann",)
-NEEDS_A_PERSON = {2: "wrong argument or path", 3: "quality stopped it: open quality.html", 4: "a key is missing or wrong"}
+NEEDS_A_PERSON = {2: "wrong argument or path", 3: "the data broke a quality rule: open quality.html",
+                  4: "a key is missing or wrong"}
 
 
-@dag(schedule="0 6 * * 1", start_date=pendulum.datetime(2026, 1, 5, tz="America/Sao_Paulo"), catchup=False, max_active_runs=1,
-     default_args={"retries": 1, "retry_delay": pendulum.duration(minutes=10)}, tags=["forecast"])
+@dag(schedule="0 6 * * 1", start_date=pendulum.datetime(2026, 1, 5, tz="America/Sao_Paulo"), catchup=False,
+     max_active_runs=1, default_args={"retries": 1, "retry_delay": pendulum.duration(minutes=10)}, tags=["forecast"])
 def ttm_weekly():
-    """`ttm run` for each data set, as of the Monday on which it starts."""
+    """Run `ttm run` for each data set, as of the Monday on which the DAG starts."""
 
     @task
     def forecast(dataset: str, data_interval_end: pendulum.DateTime | None = None) -> None:

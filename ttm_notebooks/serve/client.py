@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+# %% ../../nbs/15_serve/65_client.ipynb #30e8694c
 from ..core.errors import TTMError
-from .auth.jwks import trusted
-from .schemas import (BatchAnswer, BatchRequest, HealthAnswer, HistoryWeek, ModelFacts, ModelsAnswer, PageFacts, PagesAnswer, PredictAnswer,
-                                         PredictRequest, Series, SeriesAnswer, SeriesFacts)
+from .auth.jwks import client_tls_context
+from ttm_notebooks.serve.schemas import (
+    BatchAnswer, BatchRequest, HealthAnswer, HistoryWeek, ModelFacts, ModelsAnswer, PageFacts, PagesAnswer,
+    PredictAnswer, PredictRequest, Series, SeriesAnswer, SeriesFacts,
+)
 
 # %% ../../nbs/15_serve/65_client.ipynb #580ced67
 if TYPE_CHECKING:
@@ -26,51 +29,65 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/15_serve/65_client.ipynb #418af81e
 class ServiceProblem(TTMError):
-    """A problem that the service reports: `code`, HTTP `status`, `request_id`, and `errors` with pointers into the request."""
+    """A problem that the service reports: `code`, HTTP `status`, `request_id`, and `errors` as (pointer, detail) pairs.
 
-    def __init__(self, told: Mapping[str, Any]):
-        errors = tuple((one["pointer"], one["detail"]) for one in told.get("errors") or ())
-        found = f"{told.get('title', 'A problem')}: {told.get('detail', '')}" + "".join(f"\n  {pointer}: {detail}" for pointer, detail in errors[:5])
-        super().__init__(found, None, told.get("remedy"))
-        self.told, self.code, self.status, self.request_id, self.errors = dict(told), told.get("code", ""), told["status"], told.get("request_id"), errors
+    `document` is the whole problem document.
+    """
+
+    def __init__(self, document: Mapping[str, Any]):
+        self.errors = tuple((error["pointer"], error["detail"]) for error in document.get("errors") or ())
+        title, detail = document.get("title", "A problem"), document.get("detail", "")
+        lines = [f"{title}: {detail}", *(f"  {pointer}: {text}" for pointer, text in self.errors[:5])]
+        super().__init__("\n".join(lines), None, document.get("remedy"))
+        self.document, self.code, self.status = dict(document), document.get("code", ""), document["status"]
+        self.request_id = document.get("request_id")
 
     def __reduce__(self) -> tuple:
-        return type(self), (self.told,)
+        return type(self), (self.document,)
 
 # %% ../../nbs/15_serve/65_client.ipynb #1575067c
 def history_of(frame: "pd.DataFrame") -> list[HistoryWeek]:
-    """A frame of timestamp (Mondays) and vendas or faturamento as a request's history; what is NaN was not observed."""
+    """History of a request from a frame of `timestamp` (Mondays), `vendas` or `faturamento`; NaN is a missing value."""
     channels = [name for name in ("vendas", "faturamento") if name in frame]
     days = [day.date() for day in frame["timestamp"]]
     rows = frame[channels].astype(float).itertuples(index=False, name=None)
-    return [HistoryWeek(week=day, **{name: value for name, value in zip(channels, row) if value == value}) for day, row in zip(days, rows)]
+    observed = [{name: value for name, value in zip(channels, row) if value == value} for row in rows]
+    return [HistoryWeek(week=day, **values) for day, values in zip(days, observed)]
+
+# %% ../../nbs/15_serve/65_client.ipynb #8e8726d2
+_MAX_WAIT_SECONDS = 30
+_ARROW_STREAM = "application/vnd.apache.arrow.stream"
 
 # %% ../../nbs/15_serve/65_client.ipynb #aa2b49c8
 class _Connection:
-    """Connections to the service, its token, and the patience to ask again where it says when."""
+    """HTTP connections to the service: token, certificate, and repeated attempts where the service says when."""
 
-    def __init__(self, url: str, token: str | Callable[[], str] | None = None, verify: str | Path | bool = True, timeout: float = 90.0, patience: int = 4,
-                 transport: httpx.BaseTransport | None = None):
-        self.token, self.patience = token, patience
-        trust = verify if isinstance(verify, bool) else trusted(str(verify))
-        self._http = httpx.Client(base_url=url, verify=trust, timeout=timeout, transport=transport, trust_env=False)
+    def __init__(
+        self, url: str, token: str | Callable[[], str] | None = None, verify: str | Path | bool = True,
+        timeout: float = 90.0, attempts: int = 4, transport: httpx.BaseTransport | None = None,
+    ):
+        self.token, self.attempts = token, attempts
+        context = verify if isinstance(verify, bool) else client_tls_context(str(verify))
+        self._http = httpx.Client(base_url=url, verify=context, timeout=timeout, transport=transport, trust_env=False)
 
-    def _headers(self) -> dict[str, str]:
+    def _authorization(self) -> dict[str, str]:
         token = self.token() if callable(self.token) else self.token
         return {"Authorization": f"Bearer {token}"} if token else {}
 
-    def _ask(self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None) -> httpx.Response:
-        """The answer; waits and asks again where the service says so."""
-        told = {**({"Content-Type": "application/json"} if body else {}), **(headers or {})}
-        for attempt in range(self.patience):
-            answer = self._http.request(method, path, content=body, headers=told | self._headers())
+    def _send(
+        self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """Answer of the service, after as many attempts as it needs. Raises ServiceProblem."""
+        fixed = {**({"Content-Type": "application/json"} if body else {}), **(headers or {})}
+        for attempt in range(self.attempts):
+            answer = self._http.request(method, path, content=body, headers=fixed | self._authorization())
             if answer.status_code < 400:
                 return answer
             wait = answer.headers.get("retry-after", "")
-            if not wait.isdigit() or attempt + 1 == self.patience:
+            if not wait.isdigit() or attempt + 1 == self.attempts:
                 break
-            time.sleep(min(int(wait), 30))
-        raise ServiceProblem(_told(answer))
+            time.sleep(min(int(wait), _MAX_WAIT_SECONDS))
+        raise ServiceProblem(_problem_document(answer))
 
     def close(self) -> None:
         """Close the connections."""
@@ -82,63 +99,91 @@ class _Connection:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+# %% ../../nbs/15_serve/65_client.ipynb #5e0735d6
+def _problem_document(answer: httpx.Response) -> dict[str, Any]:
+    """Problem document of an answer; a substitute where a proxy in between answered."""
+    if "problem+json" in answer.headers.get("content-type", ""):
+        return answer.json()
+    return {"title": "The service did not answer", "status": answer.status_code, "detail": answer.text[:200],
+            "code": "foreign"}
+
+# %% ../../nbs/15_serve/65_client.ipynb #c747d95f
+def _series_of(items: Iterable[tuple[int, int] | Series]) -> list[Series]:
+    """Series of a request, from pairs of codes or from `Series`."""
+    return [item if isinstance(item, Series) else Series(produto_id=int(item[0]), regiao_id=int(item[1]))
+            for item in items]
+
+# %% ../../nbs/15_serve/65_client.ipynb #218fd33b
+class _Forecasts(_Connection):
+    """Requests for forecasts. They raise ServiceProblem, and pydantic's ValidationError for invalid arguments."""
+
+    def predict(
+        self, produto_id: int, regiao_id: int, horizon: int = 26, confidence_interval: float = 0.8,
+        history: "pd.DataFrame | None" = None,
+        planned_covariates: Mapping[str, Mapping[datetime.date, float]] | None = None, model_version: str | None = None,
+    ) -> PredictAnswer:
+        """Forecast of one series; with `history`, from your own sales; `horizon` in weeks."""
+        weeks = None if history is None else history_of(history)
+        plans = None if planned_covariates is None else {name: dict(plan) for name, plan in planned_covariates.items()}
+        request = PredictRequest(
+            produto_id=produto_id, regiao_id=regiao_id, horizon=horizon, confidence_interval=confidence_interval,
+            model_version=model_version, history=weeks, planned_covariates=plans)
+        answer = self._send("POST", "/predict", request.model_dump_json(exclude_none=True))
+        return PredictAnswer.model_validate_json(answer.content)
+
+    def predict_batch(
+        self, series: Iterable[tuple[int, int] | Series], horizon: int = 26, confidence_interval: float = 0.8,
+        model_version: str | None = None,
+    ) -> BatchAnswer:
+        """Forecasts of many series, given as (produto_id, regiao_id) or as `Series`."""
+        answer = self._batch("application/json", series, horizon, confidence_interval, model_version)
+        return BatchAnswer.model_validate_json(answer.content)
+
+    def _batch(
+        self, accept: str, series: Iterable[tuple[int, int] | Series], horizon: int, level: float, version: str | None
+    ) -> httpx.Response:
+        """Answer to a batch in the media type `accept`."""
+        request = BatchRequest(
+            series=_series_of(series), horizon=horizon, confidence_interval=level, model_version=version)
+        headers = {"Idempotency-Key": uuid.uuid4().hex, "Accept": accept}
+        return self._send("POST", "/predict/batch", request.model_dump_json(exclude_none=True), headers)
+
 # %% ../../nbs/15_serve/65_client.ipynb #6cf265c0
-class Client(_Connection):
-    """The service at `url`; `token` is one or gives one, `verify` the file of a development server's authority; `patience` is in attempts."""
+class Client(_Forecasts):
+    """Client of the service at `url`.
 
-    def predict(self, produto_id: int, regiao_id: int, horizon: int = 26, confidence_interval: float = 0.8, history: "pd.DataFrame | None" = None,
-                planned_covariates: Mapping[str, Mapping[datetime.date, float]] | None = None, model_version: str | None = None) -> PredictAnswer:
-        """The forecast of one series. Raises ServiceProblem, and pydantic's ValidationError for what the service would not take."""
-        asked = PredictRequest(produto_id=produto_id, regiao_id=regiao_id, horizon=horizon, confidence_interval=confidence_interval,
-                               model_version=model_version,
-                               history=None if history is None else history_of(history),
-                               planned_covariates=None if planned_covariates is None else {name: dict(plan) for name, plan in planned_covariates.items()})
-        return PredictAnswer.model_validate_json(self._ask("POST", "/predict", asked.model_dump_json(exclude_none=True)).content)
+    `token` is a text or a function that returns one; `verify` is the file of a development server's authority.
+    """
 
-    def predict_batch(self, series: Iterable[tuple[int, int] | Series], horizon: int = 26, confidence_interval: float = 0.8,
-                      model_version: str | None = None) -> BatchAnswer:
-        """The forecasts of many series, given as (produto_id, regiao_id) or as `Series`. Raises as `predict`."""
-        return BatchAnswer.model_validate_json(self._batch("application/json", series, horizon, confidence_interval, model_version).content)
-
-    def predict_frame(self, series: Iterable[tuple[int, int] | Series], horizon: int = 26, confidence_interval: float = 0.8,
-                      model_version: str | None = None) -> "pd.DataFrame":
-        """The same as a frame: one row per series, week and channel. Raises as `predict`."""
+    def predict_frame(
+        self, series: Iterable[tuple[int, int] | Series], horizon: int = 26, confidence_interval: float = 0.8,
+        model_version: str | None = None,
+    ) -> "pd.DataFrame":
+        """Forecasts of many series as a frame: one row per series, week and channel."""
         import pyarrow as pa
 
-        answer = self._batch("application/vnd.apache.arrow.stream", series, horizon, confidence_interval, model_version)
+        answer = self._batch(_ARROW_STREAM, series, horizon, confidence_interval, model_version)
         return pa.ipc.open_stream(answer.content).read_all().to_pandas()
 
     def series(self) -> list[SeriesFacts]:
-        """The series that this token may ask for, with their codes and names. Raises ServiceProblem."""
-        return SeriesAnswer.model_validate_json(self._ask("GET", "/series").content).series
+        """Series that this token permits, with codes and names. Raises ServiceProblem."""
+        return SeriesAnswer.model_validate_json(self._send("GET", "/series").content).series
 
     def models(self) -> list[ModelFacts]:
-        """All versions, the newest first. Raises ServiceProblem."""
-        return ModelsAnswer.model_validate_json(self._ask("GET", "/models").content).models
+        """All model versions, the newest first. Raises ServiceProblem."""
+        return ModelsAnswer.model_validate_json(self._send("GET", "/models").content).models
 
     def pages(self) -> list[PageFacts]:
-        """The report pages that this token may see. Raises ServiceProblem."""
-        return PagesAnswer.model_validate_json(self._ask("GET", "/reports").content).pages
+        """Report pages that this token permits. Raises ServiceProblem."""
+        return PagesAnswer.model_validate_json(self._send("GET", "/reports").content).pages
 
     def page(self, name: str) -> bytes:
-        """A page, or the CSV or spreadsheet beside it, as the run published it. Raises ServiceProblem."""
-        return self._ask("GET", f"/reports/{name}").content
+        """A report page, or the CSV or spreadsheet beside it, as published. Raises ServiceProblem."""
+        return self._send("GET", f"/reports/{name}").content
 
     def health(self) -> HealthAnswer:
-        """How the service is, also when it's not well."""
-        answer = self._http.get("/health", headers=self._headers())
+        """State of the service, also while it is degraded. Raises ServiceProblem."""
+        answer = self._http.get("/health", headers=self._authorization())
         if "problem" in answer.headers.get("content-type", ""):
             raise ServiceProblem(answer.json())
         return HealthAnswer.model_validate_json(answer.content)
-
-    def _batch(self, form: str, series: Iterable[tuple[int, int] | Series], horizon: int, level: float, version: str | None) -> httpx.Response:
-        named = [one if isinstance(one, Series) else Series(produto_id=int(one[0]), regiao_id=int(one[1])) for one in series]
-        asked = BatchRequest(series=named, horizon=horizon, confidence_interval=level, model_version=version)
-        return self._ask("POST", "/predict/batch", asked.model_dump_json(exclude_none=True), {"Idempotency-Key": uuid.uuid4().hex, "Accept": form})
-
-# %% ../../nbs/15_serve/65_client.ipynb #5e0735d6
-def _told(answer: httpx.Response) -> dict[str, Any]:
-    """The problem in an answer; one of our own where somebody between us and the service answered."""
-    if "problem+json" in answer.headers.get("content-type", ""):
-        return answer.json()
-    return {"title": "No answer of the service", "status": answer.status_code, "detail": answer.text[:200], "code": "foreign"}
