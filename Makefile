@@ -56,7 +56,7 @@ pytest: development
 # Run the notebooks and tests of the folder you changed: make test-fast FOLDER=serve
 test-fast: development
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)/$(FOLDER)
-	for notebook in nbs/[0-9][0-9]_$(FOLDER)/*.ipynb; do OMP_NUM_THREADS=1 $(BIN)/nbdev_test --path $$notebook || exit 1; done
+	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --path "$$(ls -d nbs/[0-9][0-9]_$(FOLDER))"
 
 # Run the random tests at length: requests to the service, edits of a source, changes of an audit log. make test runs a few
 # of each.
@@ -64,6 +64,7 @@ fuzz: development
 	TTM_EXAMPLES=500 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TESTS)/serve/test_api.py
 	TTM_EXAMPLES=200 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TESTS)/ingest/test_landing_feeds.py $(TESTS)/ingest/test_erasure.py $(TESTS)/ingest/test_small_groups.py
 	TTM_EXAMPLES=1000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TESTS)/audit/test_verification.py
+	TTM_EXAMPLES=100 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TESTS)/core $(TESTS)/warehouse $(TESTS)/serve/auth $(TESTS)/registry $(TESTS)/evaluation/test_backtest.py
 
 export: development
 	$(BIN)/python tools/sync.py

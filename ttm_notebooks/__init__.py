@@ -2,7 +2,7 @@
 
 __version__ = "0.4.0"
 
-from ttm_notebooks.facade import PUBLIC_NAMES, load_public_name as __getattr__
+from ttm_notebooks.facade import PUBLIC_NAMES, load_public_name as __getattr__  # noqa: F401 (read by the import system)
 
 
 def __dir__() -> list[str]:

@@ -91,7 +91,7 @@ def without_personal_data(value: Any, pseudonymise: Pseudonymise, actor: str | N
     if isinstance(value, list | tuple | set | frozenset):
         items = value if isinstance(value, list | tuple) else sorted(value, key=str)
         return [without_personal_data(item, pseudonymise, actor) for item in items]
-    raise UsageError(f"an audit event with a {type(value).__name__} in its details",
+    raise UsageError(f"an audit event with a value of type {type(value).__name__} in its details",
                      "numbers, texts, dates, and lists and dictionaries of them")
 
 # %% ../../nbs/03_audit/00_events.ipynb #64f51bd9
@@ -115,14 +115,14 @@ def format_time(moment: datetime.datetime) -> str:
     return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 # %% ../../nbs/03_audit/00_events.ipynb #2780accb
-def _rendered(values: dict) -> bytes:
+def _render(values: dict) -> bytes:
     """An entry without its id and its opening brace."""
     return json.dumps(values, separators=(",", ":"), allow_nan=False).encode()[1:]
 
 # %% ../../nbs/03_audit/00_events.ipynb #d4ec211f
 def render_event(event: Event, moment: datetime.datetime, pseudonymise: Pseudonymise) -> bytes:
     """The entry of an event, without its id and its opening brace, and free of personal data. Raises UsageError."""
-    return _rendered({
+    return _render({
         "time": format_time(moment), "kind": event.kind, "actor": pseudonymise(event.actor) if event.actor else "-",
         "action": event.action, "resource": without_personal_data(event.resource, pseudonymise, event.actor),
         "outcome": event.outcome, "details": without_personal_data(event.details, pseudonymise, event.actor)})
@@ -130,5 +130,5 @@ def render_event(event: Event, moment: datetime.datetime, pseudonymise: Pseudony
 # %% ../../nbs/03_audit/00_events.ipynb #606bed09
 def render_log_entry(action: str, moment: datetime.datetime, details: dict, actor: str = "-") -> bytes:
     """An entry of the kind `log`, without its id and its opening brace; `actor` is a pseudonym."""
-    return _rendered({"time": format_time(moment), "kind": "log", "actor": actor, "action": action, "resource": "",
+    return _render({"time": format_time(moment), "kind": "log", "actor": actor, "action": action, "resource": "",
                       "outcome": "done", "details": details})

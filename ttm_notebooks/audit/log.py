@@ -40,8 +40,8 @@ def log_unavailable(folder: Path, why: object) -> AuditUnavailable:
 class _Ticket:
     """The entries of one call, and the result of writing them."""
 
-    def __init__(self, rests: Sequence[bytes]):
-        self.rests, self.ids, self.error, self.settled = rests, [], None, False
+    def __init__(self, rendered: Sequence[bytes]):
+        self.rendered, self.ids, self.error, self.settled = rendered, [], None, False
 
     def settle(self, ids: list[str], error: BaseException | None = None) -> None:
         """Give the call its ids, or the reason why it has none."""
@@ -54,9 +54,9 @@ class _Group:
     def __init__(self, write: Callable[[list[bytes]], list[str]]):
         self.write, self.turn, self._queue_lock, self._waiting = write, threading.Lock(), threading.Lock(), []
 
-    def enter(self, rests: Sequence[bytes]) -> _Ticket:
+    def enter(self, rendered: Sequence[bytes]) -> _Ticket:
         """Join the group that will be written next."""
-        ticket = _Ticket(rests)
+        ticket = _Ticket(rendered)
         with self._queue_lock:
             self._waiting.append(ticket)
         return ticket
@@ -74,7 +74,7 @@ class _Group:
         with self._queue_lock:
             group, self._waiting = self._waiting, []
         try:
-            ids = iter(self.write([rest for ticket in group for rest in ticket.rests]))
+            ids = iter(self.write([entry for ticket in group for entry in ticket.rendered]))
         except BaseException as error:
             for ticket in group:
                 ticket.settle([], error)
@@ -82,11 +82,11 @@ class _Group:
                 raise
         else:
             for ticket in group:
-                ticket.settle([next(ids) for _ in ticket.rests])
+                ticket.settle([next(ids) for _ in ticket.rendered])
 
 # %% ../../nbs/03_audit/30_log.ipynb #917b3570
-def _opened(folder: Path, key: AuditKey, ring: KeyRing, moment: datetime.datetime) -> Segment:
-    """A new segment of a folder; its first entry notes the open ends. Raises OSError and AuditUnavailable."""
+def _open_segment(folder: Path, key: AuditKey, ring: KeyRing, moment: datetime.datetime) -> Segment:
+    """Open a new segment of a folder; its first entry notes the open ends. Raises OSError and AuditUnavailable."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked_folder(folder):
         sweep(folder)
@@ -96,12 +96,12 @@ def _opened(folder: Path, key: AuditKey, ring: KeyRing, moment: datetime.datetim
         if ledger and path.exists() and is_used(path):
             problem = f"segment {path.stem} is in use, and the ledger does not know it"
         if problem:
-            raise log_unavailable(folder, f"{problem}: ttm audit verify says more")
+            raise log_unavailable(folder, f"{problem}: run `ttm audit verify` for details")
         write_ledger(folder, replace(ledger, last=number, opening=True), key)
-        noted, still = survey_segments(folder, ledger.open, key, ring)
+        noted, open_ends = survey_segments(folder, ledger.open, key, ring)
         segment = create_segment(path, key, render_log_entry("opened", moment, noted))
         try:
-            write_ledger(folder, replace(ledger, last=number, opening=False, open=(*still, number)), key)
+            write_ledger(folder, replace(ledger, last=number, opening=False, open=(*open_ends, number)), key)
         except BaseException:
             segment.release()
             raise
@@ -118,39 +118,39 @@ class _Writer:
                  segment_bytes: int = 2**26):
         self.folder, self.key, self.now, self.segment_bytes = Path(folder), key, now, segment_bytes
         self._ring, self._segment, self._month, self._closed = key_ring(key, *former), None, None, False
-        self._begin()
-        self._ready()
+        self._start_group()
+        self._current_segment()
         _WRITERS.add(self)
 
-    def _begin(self) -> None:
-        self._group, self._pool = _Group(functools.partial(_committed, self)), ThreadPoolExecutor(1, "audit")
+    def _start_group(self) -> None:
+        self._group, self._pool = _Group(functools.partial(_commit_entries, self)), ThreadPoolExecutor(1, "audit")
 
-    def _ready(self) -> Segment:
-        """The segment to write to: the present one where it is whole and of this month, else a new one."""
+    def _current_segment(self) -> Segment:
+        """The segment to write to: the present one where it is intact and of this month, else a new one."""
         month, segment = self.now().astimezone(datetime.UTC).strftime("%Y-%m"), self._segment
         if self._closed:
             raise log_unavailable(self.folder, "this writer was closed")
-        whole = segment and segment.sound and is_intact(segment)
-        if whole and segment.head.settled.size < self.segment_bytes and self._month == month:
+        intact = segment and segment.sound and is_intact(segment)
+        if intact and segment.head.settled.size < self.segment_bytes and self._month == month:
             return segment
         try:
-            self._let_go()
-            self._segment, self._month = _opened(self.folder, self.key, self._ring, self.now()), month
+            self._release_segment()
+            self._segment, self._month = _open_segment(self.folder, self.key, self._ring, self.now()), month
         except OSError as error:
             raise log_unavailable(self.folder, error.strerror or error) from error
         return self._segment
 
-    def _let_go(self) -> None:
+    def _release_segment(self) -> None:
         segment, self._segment = self._segment, None
         if segment:
             segment.close() if segment.sound and is_intact(segment) else segment.release()
 
 # %% ../../nbs/03_audit/30_log.ipynb #586186ac
-def _committed(log: _Writer, rests: list[bytes]) -> list[str]:
-    """Ids of entries once they are on disk. Raises AuditUnavailable."""
-    segment = log._ready()
+def _commit_entries(log: _Writer, rendered: list[bytes]) -> list[str]:
+    """Write entries and return their ids once they are on disk. Raises AuditUnavailable."""
+    segment = log._current_segment()
     try:
-        return segment.commit(rests)
+        return segment.commit(rendered)
     except OSError as error:
         raise log_unavailable(log.folder, error.strerror or error) from error
 
@@ -161,7 +161,7 @@ def _after_fork() -> None:
         if log._segment:
             log._segment.release()
         log._segment = None
-        log._begin()
+        log._start_group()
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -204,7 +204,7 @@ class AuditLog(_Writer):
         with self._group.turn:
             self._closed = True
             try:
-                self._let_go()
+                self._release_segment()
             except OSError as error:
                 raise log_unavailable(self.folder, error.strerror or error) from error
         self._pool.shutdown(wait=False)

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% ../../nbs/03_audit/40_reader.ipynb #a481ce96
-def _parsed_line(line: bytes) -> dict | None:
+def _parse_line(line: bytes) -> dict | None:
     """The entry of a line; None where damage left no entry."""
     try:
         entry = json.loads(line[65:])
     except (ValueError, RecursionError):
         return None
-    whole = isinstance(entry, dict) and entry.keys() == set(ENTRY_COLUMNS) and isinstance(entry["details"], dict)
-    return entry if whole and all(isinstance(entry[name], str) for name in ENTRY_COLUMNS[:-1]) else None
+    valid = isinstance(entry, dict) and entry.keys() == set(ENTRY_COLUMNS) and isinstance(entry["details"], dict)
+    return entry if valid and all(isinstance(entry[name], str) for name in ENTRY_COLUMNS[:-1]) else None
 
 # %% ../../nbs/03_audit/40_reader.ipynb #5703bed0
 def confirmed_lines(path: Path, ring: KeyRing | None = None) -> list[bytes]:
@@ -46,7 +46,7 @@ def iterate_entries(folder: Path, needles: Sequence[str] = (), ring: KeyRing | N
     wanted = [needle.encode() for needle in needles]
     for path in sorted(folder.glob("*.audit")):
         for line in confirmed_lines(path, ring):
-            if all(needle in line for needle in wanted) and (entry := _parsed_line(line)):
+            if all(needle in line for needle in wanted) and (entry := _parse_line(line)):
                 yield entry
 
 # %% ../../nbs/03_audit/40_reader.ipynb #ca5d2e48
@@ -60,7 +60,7 @@ def _instant(moment: Moment) -> "pd.Timestamp":
     try:
         instant = pd.Timestamp(moment)
     except ValueError:
-        raise UsageError(f"{moment!r} is no date or time", "for example 2026-07-01 or 2026-07-01T12:00") from None
+        raise UsageError(f"{moment!r} is not a date or time", "for example 2026-07-01 or 2026-07-01T12:00") from None
     return instant.tz_localize("UTC") if instant.tzinfo is None else instant.tz_convert("UTC")
 
 # %% ../../nbs/03_audit/40_reader.ipynb #aec157be
@@ -68,7 +68,7 @@ def read_entries(folder: str | Path, actor: str | None = None, kind: str | None 
                  until: Moment = None, key: AuditKey | None = None) -> "pd.DataFrame":
     """Entries in order of time, one row each (`ENTRY_COLUMNS`), from `since` up to but without `until` (UTC).
 
-    `actor` is a pseudonym, or a subject where `key` is given. Raises UsageError for a moment that is no date or time.
+    `actor` is a pseudonym, or a subject where `key` is given. Raises UsageError for an invalid moment.
     """
     import pandas as pd
 

@@ -67,13 +67,12 @@ def prune_log(folder: str | Path, before: datetime.date, today: datetime.date, k
               former: Sequence[AuditKey | str] = (), actor: str | None = None) -> list[str]:
     """Remove segments whose entries all lie before the day `before`; return their names.
 
-    `actor` is the subject who asks. Raises UsageError where `before` is less than seven years before `today`, and
-    where the log does not verify;
-    AuditUnavailable where the log cannot be written.
+    `actor` is the subject who prunes. Raises UsageError where `before` is less than seven years before `today`, and
+    where the log does not verify; AuditUnavailable where the log cannot be written.
     """
     folder, allowed, ring = Path(folder), today - relativedelta(years=RETENTION_YEARS), key_ring(key, *former)
     if before > allowed:
-        raise UsageError(f"the audit log before {before} was to be deleted",
+        raise UsageError(f"entries before {before} are too young to be deleted",
                          f"a day up to {allowed}: it is kept for {RETENTION_YEARS} years")
     if not (state := verify_log(folder, key, former)).ok:
         raise UsageError(f"the audit log in {folder} does not verify: {state.faults[0]}",

@@ -25,18 +25,18 @@ from ..core.files import atomic_write
 # %% ../../nbs/03_audit/20_segments.ipynb #d1096760
 def write_at(handle: int, data: bytes, offset: int) -> None:
     """Write all of `data` at an offset of a file; OSError where only a part could be written."""
-    done = 0
-    while done < len(data):
-        done += os.pwrite(handle, data[done:], offset + done)
+    written = 0
+    while written < len(data):
+        written += os.pwrite(handle, data[written:], offset + written)
 
 # %% ../../nbs/03_audit/20_segments.ipynb #d42dfe03
-def link_entries(name: str, mark: Mark, rests: Sequence[bytes]) -> tuple[list[str], bytes, Mark]:
+def link_entries(name: str, mark: Mark, rendered: Sequence[bytes]) -> tuple[list[str], bytes, Mark]:
     """Ids and lines of rendered entries that follow `mark` in segment `name`, and the mark behind them."""
     ids, lines, number, digest = [], [], mark.entries, mark.hash
-    for rest in rests:
+    for fields in rendered:
         number += 1
         ids.append(f"{name}-{number}")
-        digest, line = link_entry(digest, b'{"id":"' + ids[-1].encode() + b'",' + rest)
+        digest, line = link_entry(digest, b'{"id":"' + ids[-1].encode() + b'",' + fields)
         lines.append(line)
     data = b"".join(lines)
     return ids, data, Mark(number, mark.size + len(data), digest)
@@ -48,15 +48,15 @@ class Segment:
     def __init__(self, path: Path, handle: int, head: Head, key: AuditKey):
         self.path, self.handle, self.head, self.key, self.sound = path, handle, head, key, True
 
-    def _put(self, state: str, settled: Mark, pending: Mark | None = None) -> None:
+    def _write_head(self, state: str, settled: Mark, pending: Mark | None = None) -> None:
         head = Head(self.path.stem, self.head.version + 1, state, settled, pending)
         write_at(self.handle, head.signed(self.key), head.version % 2 * SLOT)
         self.head = head
 
-    def commit(self, rests: Sequence[bytes]) -> list[str]:
+    def commit(self, rendered: Sequence[bytes]) -> list[str]:
         """Write entries, wait until they are on disk, and return their ids. Raises OSError."""
         before = self.head.settled
-        ids, data, after = link_entries(self.path.stem, before, rests)
+        ids, data, after = link_entries(self.path.stem, before, rendered)
         self.sound = False
         try:
             write_at(self.handle, data, before.size)
@@ -64,16 +64,16 @@ class Segment:
             os.ftruncate(self.handle, before.size)
             self.sound = True
             raise
-        self._put("writing", before, after)
+        self._write_head("writing", before, after)
         os.fdatasync(self.handle)
-        self._put("open", after)
+        self._write_head("open", after)
         self.sound = True
         return ids
 
     def close(self) -> None:
         """End the segment in order: no entry may follow. Raises OSError; the file is released in any case."""
         try:
-            self._put("closed", self.head.settled)
+            self._write_head("closed", self.head.settled)
             os.fdatasync(self.handle)
             os.fchmod(self.handle, 0o400)
         finally:
@@ -86,20 +86,23 @@ class Segment:
 # %% ../../nbs/03_audit/20_segments.ipynb #a1f38d92
 def is_intact(segment: Segment) -> bool:
     """Whether a writer's file is still the file under its name, and not shorter than its settled end."""
-    held = os.fstat(segment.handle)
+    open_file = os.fstat(segment.handle)
     try:
-        named = os.stat(segment.path)
+        named_file = os.stat(segment.path)
     except FileNotFoundError:
         return False
-    return (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino) and held.st_size >= segment.head.settled.size
+    return (open_file.st_dev, open_file.st_ino) == (
+        named_file.st_dev,
+        named_file.st_ino,
+    ) and open_file.st_size >= segment.head.settled.size
 
 # %% ../../nbs/03_audit/20_segments.ipynb #b1bd93a7
-def create_segment(path: Path, key: AuditKey, rest: bytes) -> Segment:
+def create_segment(path: Path, key: AuditKey, first_entry: bytes) -> Segment:
     """Create a segment with its first entry, on disk and locked. Raises OSError."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        _, data, mark = link_entries(path.stem, START, [rest])
+        _, data, mark = link_entries(path.stem, START, [first_entry])
         heads = [Head(path.stem, 0, "open", START), Head(path.stem, 1, "open", mark)]
         write_at(handle, b"".join(head.signed(key) for head in heads) + PREAMBLE + data, 0)
         os.fsync(handle)
@@ -126,9 +129,9 @@ def _recover(handle: int, name: str, key: AuditKey, ring: KeyRing) -> dict | Non
         return None
     mark = confirmed_mark(content, head)
     tail, lost = content[mark.size:], head.pending.entries - mark.entries if head.pending else 0
-    reached = (len(tail), hashlib.sha256(tail).hexdigest())
-    done = Head(name, head.version + 1, "recovered", mark, tail=reached, lost=lost, damaged=bool(problems))
-    write_at(handle, done.signed(key), done.version % 2 * SLOT)
+    noted_tail = (len(tail), hashlib.sha256(tail).hexdigest())
+    recovered = Head(name, head.version + 1, "recovered", mark, tail=noted_tail, lost=lost, damaged=bool(problems))
+    write_at(handle, recovered.signed(key), recovered.version % 2 * SLOT)
     os.fsync(handle)
     os.fchmod(handle, 0o400)
     return {"entries": mark.entries, "tail_bytes": len(tail), "lost": lost, "damaged": bool(problems)}
@@ -234,7 +237,7 @@ def survey_segments(folder: Path, numbers: Iterable[int], key: AuditKey, ring: K
 
     The note holds their heads and what was recovered; killed writers' segments are completed on the way.
     """
-    noted, still = {"heads": {}, "recovered": {}}, []
+    noted, open_ends = {"heads": {}, "recovered": {}}, []
     for number in numbers:
         path = folder / f"{segment_name(number)}.audit"
         recovery = recover_segment(path, key, ring) if path.exists() else {"missing": True}
@@ -244,5 +247,5 @@ def survey_segments(folder: Path, numbers: Iterable[int], key: AuditKey, ring: K
         if head:
             noted["heads"][path.stem] = [head.settled.entries, head.settled.hash]
         if not head or not head.final:
-            still.append(number)
-    return noted, still
+            open_ends.append(number)
+    return noted, open_ends

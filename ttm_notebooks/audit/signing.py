@@ -103,7 +103,7 @@ def audit_key(reference: str | None = None) -> AuditKey:
     if not text:
         raise KeyProblem(f"the audit log needs a key, and {AUDIT_VARIABLE} is not set", _WANTED)
     if not _REFERENCE.fullmatch(text):
-        raise KeyProblem(f"{AUDIT_VARIABLE} holds {len(text)} characters that are no audit key", _WANTED)
+        raise KeyProblem(f"{AUDIT_VARIABLE} holds {len(text)} characters that are not an audit key", _WANTED)
     return AuditKey(data_key(text).secret)
 
 # %% ../../nbs/03_audit/10_signing.ipynb #7be49ac2
@@ -136,7 +136,7 @@ def sign_record(values: dict, key: AuditKey, purpose: str, size: int | None = No
 
 # %% ../../nbs/03_audit/10_signing.ipynb #6a7a860a
 def record_key_id(block: bytes) -> str | None:
-    """The id of the key that a signed line names; None where it is no such line."""
+    """The id of the key that a signed line names; None for any other line."""
     try:
         values = json.loads(block[:-_SIGNATURE - 2])
     except ValueError:
@@ -176,13 +176,13 @@ def link_entry(previous: str, body: bytes) -> tuple[str, bytes]:
 def walk_chain(lines: bytes, previous: str = GENESIS) -> tuple[list[str], list[int]]:
     """The hashes that lines state, and the numbers (from 1) of the lines that do not follow from the line before."""
     parts, hashes, broken, before = lines.split(b"\n"), [], [], previous.encode()
-    rest = parts.pop()
+    incomplete = parts.pop()
     for number, part in enumerate(parts, 1):
         if part[64:65] != b" " or hashlib.sha256(before + part[64:]).hexdigest().encode() != part[:64]:
             broken.append(number)
         before = part[:64]
         hashes.append(before.decode("ascii", errors="replace"))
-    return hashes, broken + ([len(parts) + 1] if rest else [])
+    return hashes, broken + ([len(parts) + 1] if incomplete else [])
 
 # %% ../../nbs/03_audit/10_signing.ipynb #cfe655be
 SLOT, HEADER = 512, 4096
@@ -204,7 +204,7 @@ START = Mark(0, HEADER, GENESIS)
 # %% ../../nbs/03_audit/10_signing.ipynb #f9ba504d
 @dataclass(frozen=True)
 class Head:
-    """Where a segment ends; `version` counts its changes. `tail`, `lost` and `damaged` hold what a recovery saw."""
+    """Where a segment ends; `version` counts its changes. `tail`, `lost` and `damaged` record a recovery."""
 
     segment: str
     version: int
@@ -227,13 +227,13 @@ class Head:
 # %% ../../nbs/03_audit/10_signing.ipynb #9c47bcc4
 def _head_of(values: dict) -> Head:
     """The head from a record's values; TypeError or ValueError where they are not a head's."""
-    known = {name: value for name, value in values.items() if name != "key"}
-    for name in {"settled", "pending"} & known.keys():
-        entries, size, digest = known[name]
-        known[name] = Mark(int(entries), int(size), str(digest))
-    if "tail" in known:
-        known["tail"] = tuple(known["tail"])
-    return Head(**{"version": 0, **known})
+    fields = {name: value for name, value in values.items() if name != "key"}
+    for name in {"settled", "pending"} & fields.keys():
+        entries, size, digest = fields[name]
+        fields[name] = Mark(int(entries), int(size), str(digest))
+    if "tail" in fields:
+        fields["tail"] = tuple(fields["tail"])
+    return Head(**{"version": 0, **fields})
 
 # %% ../../nbs/03_audit/10_signing.ipynb #08fedb23
 def _head_in(header: bytes, number: int, segment: str, ring: KeyRing | None) -> tuple[Head | None, str | None]:

@@ -39,7 +39,7 @@ class Verification:
         return not self.faults
 
 # %% ../../nbs/03_audit/50_verification.ipynb #8208e4d6
-def _reach_faults(content: bytes, mark: Mark) -> list[str]:
+def _entry_faults(content: bytes, mark: Mark) -> list[str]:
     """Faults of the entries that a mark confirms; the first few."""
     hashes, broken = walk_chain(content[HEADER:mark.size])
     faults = [f"entry {number} was changed, moved or removed" for number in broken[:5]]
@@ -62,8 +62,8 @@ def _tail_findings(tail: bytes, head: Head, mark: Mark, live: bool) -> tuple[lis
     if head.state == "closed":
         return ([f"{len(tail)} bytes were added after it was closed"] if tail else []), []
     if head.state == "recovered":
-        same = head.tail == (len(tail), hashlib.sha256(tail).hexdigest())
-        faults = [] if same else ["what its killed writer left behind was changed since"]
+        unchanged = head.tail == (len(tail), hashlib.sha256(tail).hexdigest())
+        faults = [] if unchanged else ["what its killed writer left behind was changed since"]
         faults += ["one of its heads was damaged when it was recovered"] * head.damaged
         return faults, [f"its writer was killed; {behind}", *_lost_note(head, mark)]
     if live:
@@ -86,13 +86,13 @@ def _noted_heads(folder: Path, ring: KeyRing) -> NotedHeads:
 
 # %% ../../nbs/03_audit/50_verification.ipynb #59bbe908
 def _contradictions(content: bytes, mark: Mark, noted: Sequence[tuple[int, str, str]]) -> list[str]:
-    """What other segments noted of this one and is not true; complete lines behind the mark count too."""
+    """Notes of other segments that contradict this one; complete lines behind the mark count too."""
     hashes = walk_chain(content[HEADER:mark.size])[0] + walk_chain(content[mark.size:], mark.hash)[0] if noted else []
     return [f"{source} saw its entry {number}, which is not there as it was" for number, digest, source in noted
             if not 0 <= number <= len(hashes) or (hashes[number - 1] if number else GENESIS) != digest]
 
 # %% ../../nbs/03_audit/50_verification.ipynb #616aa031
-def _examined(path: Path, ring: KeyRing, noted: Sequence[tuple[int, str, str]]
+def _verify_segment(path: Path, ring: KeyRing, noted: Sequence[tuple[int, str, str]]
               ) -> tuple[int, list[str], list[str], Head | None]:
     """Number of entries, faults, notes and head of one segment."""
     if not path.exists():
@@ -104,7 +104,7 @@ def _examined(path: Path, ring: KeyRing, noted: Sequence[tuple[int, str, str]]
         return 0, [f"segment {path.stem}: {problem}" for problem in problems], [], None
     mark = confirmed_mark(content, head)
     faults, notes = _tail_findings(content[mark.size:], head, mark, live)
-    faults = [*problems, *_reach_faults(content, mark), *_contradictions(content, mark, noted), *faults]
+    faults = [*problems, *_entry_faults(content, mark), *_contradictions(content, mark, noted), *faults]
     by_segment = f"segment {path.stem}: ".__add__
     return mark.entries, list(map(by_segment, faults)), list(map(by_segment, notes)), head
 
@@ -114,12 +114,12 @@ def _anchor_of(heads: Iterable[Head]) -> str:
     return ",".join(f"{head.segment}:{head.settled.entries}:{head.settled.hash}" for head in heads)
 
 # %% ../../nbs/03_audit/50_verification.ipynb #ab4f7689
-def _parsed_anchor(anchor: str) -> NotedHeads:
+def _parse_anchor(anchor: str) -> NotedHeads:
     """An anchor's heads by segment. Raises UsageError."""
     heads = {}
     for part in filter(None, anchor.strip().split(",")):
         if not re.fullmatch(r"\d{6,}:\d+:[0-9a-f]{64}", part):
-            raise UsageError(f"{part[:80]!r} is no part of an anchor",
+            raise UsageError(f"{part[:80]!r} is not part of an anchor",
                              "segment:entries:hash, joined by commas, as verify prints it")
         name, number, digest = part.split(":")
         heads[name] = [(int(number), digest, "the anchor")]
@@ -150,7 +150,7 @@ def _pruned_faults(ledger: SegmentLedger, noted: NotedHeads) -> list[str]:
             kept = ledger.pruned.get(name)
             if kept and (number > kept[0] or (number == kept[0] and digest != kept[1])):
                 faults.append(f"{source} saw entry {number} of segment {name}, "
-                              "and the ledger says it was pruned otherwise")
+                              "which differs from the ledger's record of it")
             elif not kept and name not in expected:
                 faults.append(f"{source} names segment {name}, which the ledger does not know")
     return faults
@@ -168,7 +168,7 @@ def _verify_once(folder: Path, ring: KeyRing, anchored: NotedHeads) -> Verificat
     total, open_heads = 0, []
     for number in ledger.expected:
         name = segment_name(number)
-        count, own_faults, own_notes, head = _examined(folder / f"{name}.audit", ring, noted.get(name, ()))
+        count, own_faults, own_notes, head = _verify_segment(folder / f"{name}.audit", ring, noted.get(name, ()))
         total, faults, notes = total + count, faults + own_faults, notes + own_notes
         open_heads += [head] if head and number in ledger.open else []
     faults += _pruned_faults(ledger, noted)
@@ -181,13 +181,13 @@ def verify_log(folder: str | Path, key: AuditKey | str, former: Sequence[AuditKe
 
     Raises KeyProblem and UsageError for arguments that are not keys or anchors.
     """
-    folder, ring, anchored = Path(folder), key_ring(key, *former), _parsed_anchor(anchor)
+    folder, ring, anchored = Path(folder), key_ring(key, *former), _parse_anchor(anchor)
     for attempt in range(3):
         time.sleep(0.02 * attempt)
         try:
             state = _verify_once(folder, ring, anchored)
         except FileNotFoundError as error:
-            state = Verification(faults=(f"{error.filename} went away during verification",))
+            state = Verification(faults=(f"{error.filename} was removed during the verification",))
         if state.ok or not any(map(is_live, folder.glob("*.audit"))):
             break
     return state

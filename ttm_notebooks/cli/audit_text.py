@@ -51,7 +51,7 @@ def _is_about(row: dict, what: str, hidden: str) -> bool:
 # %% ../../nbs/19_cli/00_audit_text.ipynb #96c50ee8
 def entry_line(row: dict) -> str:
     """An entry as one line of text; `row` is a row of `read_entries`."""
-    when = "at no time" if row["time"] != row["time"] else f"{row['time']:%Y-%m-%d %H:%M:%S} UTC"
+    when = "time unknown" if row["time"] != row["time"] else f"{row['time']:%Y-%m-%d %H:%M:%S} UTC"
     details = json.dumps(row["details"]) if row["details"] else ""
     parts = (when, row["actor"], f"{row['kind']} {row['action']}", row["resource"] or "-", row["outcome"], details)
     return "  ".join(filter(None, parts))

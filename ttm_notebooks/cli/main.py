@@ -74,7 +74,7 @@ RegionsOption = Annotated[str | None, typer.Option(
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Number of processes that make reports.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="Device of the network: cpu, cuda or cuda:0.")]
 LangOption = Annotated[str | None, typer.Option(
-    "--lang", help="Language of the pages: pt-BR or en. Default: the locale in dataset.yaml.")]
+    "--lang", help="Language of pages and texts: pt-BR or en. Default: the locale in dataset.yaml.")]
 AcceptOption = Annotated[bool, typer.Option(
     "--accept-quality", help="Continue although the data break a quality rule; every page says so.")]
 ModelOption = Annotated[str, typer.Option(
@@ -125,7 +125,7 @@ def _progress(text: str) -> None:
     typer.echo(f"[{time.monotonic() - _STARTED:6.1f} s] {text}", err=True)
 
 # %% ../../nbs/19_cli/30_main.ipynb #7c85c3f5
-@app.command("run")
+@app.command("run", short_help="Run the full pipeline: from the sources to the pages.")
 def run_command(
         dataset: DatasetArgument, as_of: AsOfOption = None, regions: RegionsOption = None, jobs: JobsOption = 2,
         out: OutOption = DEFAULT_OUT, device: DeviceOption = "cpu", lang: LangOption = None,
@@ -143,7 +143,9 @@ def run_command(
 @app.command("ingest")
 def ingest_command(dataset: DatasetArgument, as_of: AsOfOption = None, out: OutOption = DEFAULT_OUT,
                    warehouse: WarehouseOption = None) -> None:
-    """Read new data from the sources into the warehouse: raw rows, weekly table and quarantine.
+    """Read new data from the sources into the warehouse.
+
+    The warehouse keeps the raw rows, the weekly table and the quarantine of rejected rows.
 
     Example: ttm ingest data/rossmann --warehouse rossmann.duckdb
     """
@@ -154,7 +156,9 @@ def ingest_command(dataset: DatasetArgument, as_of: AsOfOption = None, out: OutO
 @app.command("quality")
 def quality_command(dataset: DatasetArgument, as_of: AsOfOption = None, out: OutOption = DEFAULT_OUT,
                     lang: LangOption = None, warehouse: WarehouseOption = None) -> None:
-    """Check the data against the four quality rules and write the quality page. Exit code 3 if a rule is broken.
+    """Check the four quality rules and write the quality page.
+
+    Exit code 3 if the data break a rule.
 
     Example: ttm quality data/rossmann
     """
@@ -167,7 +171,9 @@ def backtest_command(
         dataset: DatasetArgument, as_of: AsOfOption = None, out: OutOption = DEFAULT_OUT, device: DeviceOption = "cpu",
         model: ModelOption = "weekly", strategy: StrategyOption = StrategyName.auto,
         accept_quality: AcceptOption = False, warehouse: WarehouseOption = None) -> None:
-    """Measure the network and the baselines on past cutoffs and select a model.
+    """Measure the models on past cutoffs and select one of them.
+
+    The models are the baselines and the network, as it is and fine-tuned.
 
     Example: ttm backtest data/rossmann
     """
@@ -181,7 +187,9 @@ def finetune_command(
         dataset: DatasetArgument, as_of: AsOfOption = None, out: OutOption = DEFAULT_OUT, device: DeviceOption = "cpu",
         model: ModelOption = "weekly", strategy: StrategyOption = StrategyName.auto,
         accept_quality: AcceptOption = False, warehouse: WarehouseOption = None) -> None:
-    """Fine-tune the network on this data set, save it and print its folder.
+    """Fine-tune the network on this data set and save it.
+
+    The command prints the folder of the fine-tuned network.
 
     Example: ttm finetune data/rossmann --strategy head
     """
@@ -195,7 +203,9 @@ def forecast_command(
         dataset: DatasetArgument, as_of: AsOfOption = None, out: OutOption = DEFAULT_OUT, device: DeviceOption = "cpu",
         model: ModelOption = "weekly", strategy: StrategyOption = StrategyName.auto,
         accept_quality: AcceptOption = False, warehouse: WarehouseOption = None) -> None:
-    """Forecast 26 weeks with the selected model, keep this vintage and write the results folder.
+    """Forecast 26 weeks with the selected model.
+
+    The warehouse keeps this vintage; the results folder holds what the pages need.
 
     Example: ttm forecast data/rossmann --as-of 2015-08-01
     """
@@ -232,10 +242,10 @@ def publish_command(
         yes: Annotated[bool, typer.Option(
             "--yes", help="Send the rows to the ERP or the CRM, after showing them.")] = False,
         as_of: AsOfOption = None, out: OutOption = DEFAULT_OUT, warehouse: WarehouseOption = None) -> None:
-    """Publish a run's forecasts for other systems: one row per series, channel and week with its 80 % interval.
+    """Publish a run's forecasts for other systems.
 
-    Files and the table are written at once. An ERP or a CRM gets rows only with --yes; accepted rows are not sent
-    again, refused rows are listed.
+    One row per series, channel and week, with its 80 % interval. Files and the table are written at once. An ERP or a
+    CRM gets rows only with --yes; accepted rows are not sent again, refused rows are listed.
 
     Example: ttm publish data/rossmann --to xlsx
     """
@@ -255,7 +265,7 @@ def _lines_of(path: Path | None) -> list[str]:
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {type(error).__name__}",
-                         "a text file in UTF-8 with one identifier a line") from None
+                         "a text file in UTF-8 with one identifier per line") from None
 
 # %% ../../nbs/19_cli/30_main.ipynb #1d550d21
 @app.command("erase")
@@ -267,12 +277,13 @@ def erase_command(
             "--customer", help="Identifier as the source writes it. Can be repeated.")] = None,
         customers: Annotated[Path | None, typer.Option(
             "--customers", metavar="FILE",
-            help="File with one identifier a line; - for standard input. Use it instead of --customer where others "
+            help="File with one identifier per line; - for standard input. Use it instead of --customer where others "
                  "can read the machine's command lines.")] = None,
         out: OutOption = DEFAULT_OUT, warehouse: WarehouseOption = None) -> None:
-    """Remove customers' pseudonyms and all links to them from the warehouse, keep the amounts, and prove it.
+    """Erase customers from the warehouse and prove it.
 
-    The removal holds when the source's rows are read again.
+    Their pseudonyms and all links to them are removed; the amounts stay. The customers stay erased when the source's
+    rows are read again.
 
     Example: ttm erase data/industria --customer C000017 --reason "request 2025-17"
     """
@@ -286,12 +297,13 @@ def rotate_command(
         dataset: DatasetArgument,
         old: Annotated[str, typer.Option(
             "--old", metavar="REFERENCE",
-            help="Reference to the present key: env:NAME, file:PATH, keyring:SERVICE/NAME, aws-kms:KEY?blob=PATH, "
+            help="Reference to the current key: env:NAME, file:PATH, keyring:SERVICE/NAME, aws-kms:KEY?blob=PATH, "
                  "azure-keyvault:URL/SECRET; none if nothing is encrypted.")],
         out: OutOption = DEFAULT_OUT, warehouse: WarehouseOption = None) -> None:
-    """Encrypt all kept data of a data set (warehouse, results, models, caches) with the new key in TTM_DATA_KEY.
+    """Encrypt all kept data of a data set with a new key.
 
-    You can interrupt the command at any moment; the same call continues.
+    Kept data are warehouse, results, models and caches; TTM_DATA_KEY holds the new key. You can interrupt
+    the command at any moment; the same call continues.
 
     Example: ttm rotate data/rossmann --old file:/etc/ttm/former.key
     """
@@ -301,7 +313,9 @@ def rotate_command(
 # %% ../../nbs/19_cli/30_main.ipynb #71c0de53
 @app.command("privacy")
 def privacy_command(dataset: DatasetArgument, lang: LangOption = None) -> None:
-    """Print the data map as CSV: for each field, what becomes of it, its purpose, and the articles of the LGPD.
+    """Print the data map as CSV.
+
+    One row per field: what becomes of it, its purpose, and the articles of the LGPD.
 
     Example: ttm privacy data/industria --lang en
     """
@@ -322,7 +336,9 @@ def pretrain_command(
         before: Annotated[str | None, typer.Option(
             "--before", metavar="YYYY-MM-DD", help="Validate only on weeks before this day.")] = None,
         device: DeviceOption = "cpu") -> None:
-    """Train a weekly checkpoint from scratch on synthetic demand. A killed training resumes when it is called again.
+    """Train a weekly checkpoint from scratch on synthetic demand.
+
+    A killed training resumes when you run the same command again.
 
     Example: ttm pretrain models/mine --steps 2500
     """

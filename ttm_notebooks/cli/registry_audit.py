@@ -144,7 +144,7 @@ def newest_forecaster(home: Path, as_of: str | None = None) -> Path:
     """The folder of the forecaster of the day `as_of`, or of the newest. Raises UsageError where there is none."""
     folders = sorted(home.glob(f"{as_of or '????-??-??'}/forecaster/forecaster.json"))
     if not folders:
-        raise UsageError(f"no forecaster in {home / (as_of or '')}", "one that a run has left",
+        raise UsageError(f"no forecaster in {home / (as_of or '')}", "a forecaster of a finished run",
                          "run `ttm forecast` first")
     return folders[-1].parent
 
@@ -172,9 +172,9 @@ def models_promote_command(
         version: Annotated[int | None, typer.Option(
             "--version", help="Number of the version. Default: the challenger.")] = None,
         out: OutOption = DEFAULT_OUT, registry: RegistryOption = None, unaudited: UnauditedOption = False) -> None:
-    """Make a version champion if the model selection's evidence supports it. Needs TTM_AUDIT_KEY.
+    """Make a version champion if the evidence supports it.
 
-    A refusal gives every reason and changes nothing.
+    The evidence is that of the model selection. A refusal gives every reason and changes nothing. Needs TTM_AUDIT_KEY.
 
     Example: ttm models promote data/rossmann --version 3
     """

@@ -82,10 +82,10 @@ def serve_command(
         registry: RegistryOption = None, device: ServeDeviceOption = "cpu", warehouse: ServeWarehouseOption = None,
         access: AccessOption = None, certificate: CertificateOption = None, key: CertificateKeyOption = None,
         behind_proxy: ProxyOption = False, network: NetworksOption = None, drain_seconds: DrainOption = 75) -> None:
-    """Serve over HTTPS what the reports show: forecasts, series, models, reports, health and metrics.
+    """Serve forecasts and reports over HTTPS.
 
     POST /predict, /predict/batch; GET /series, /models, /reports, /health, /metrics, /openapi.json. Each answer is in
-    the audit log before it leaves. SIGTERM and Ctrl-C stop the server after the running requests.
+    the audit log before it is sent. SIGTERM and Ctrl-C stop the server after the running requests.
 
     Example: ttm serve data/rossmann --port 8000 --dev
     """
@@ -109,15 +109,15 @@ def development_issuer_folder(dataset: Path | None, out: Path) -> Path:
     if len(files) == 1:
         return files[0].parent
     if not files:
-        raise UsageError(f"no development server has run in {out}", "one, or the folder of its data set",
+        raise UsageError(f"no development server has run in {out}", "a running development server",
                          "start one: ttm serve DATASET --dev")
     raise UsageError(f"development servers of {', '.join(path.parents[2].name for path in files)}",
-                     "one, or the folder of its data set", "name the data set: ttm token DATASET --role ...")
+                     "exactly one, or the folder of a data set", "name the data set: ttm token DATASET --role ...")
 
 # %% ../../nbs/19_cli/20_serve.ipynb #85a21c4b
 def token_command(
         dataset: Annotated[Path | None, typer.Argument(
-            metavar="[DATASET]", help="Folder of the data set; not needed where only one server runs.")] = None,
+            metavar="DATASET", help="Folder of the data set; not needed where only one server runs.")] = None,
         role: Annotated[str, typer.Option(
             "--role", help="Role: data_scientist, business_user, readonly or admin.")] = "business_user",
         region: Annotated[list[str] | None, typer.Option(
@@ -125,7 +125,9 @@ def token_command(
         mfa: Annotated[bool, typer.Option(
             "--mfa/--no-mfa", help="Whether the token says that the user showed a second factor.")] = True,
         out: OutOption = DEFAULT_OUT) -> None:
-    """Print an access token of the running development server; it is valid for one hour.
+    """Print an access token of the running development server.
+
+    The token is valid for one hour.
 
     Example: ttm token data/rossmann --role business_user --region SP
     """

@@ -55,7 +55,7 @@ def find_files(dataset: Dataset, index: int | str | None) -> list[Path]:
 
 # %% ../../nbs/06_connectors/10_files.ipynb #90781126
 def _file_format(file: Path, source: RowSource | Join) -> str:
-    """Return the file's format: as described, or by its ending (csv or parquet)."""
+    """Return the file's format: `format` in the description, else by the file ending (csv or parquet)."""
     if getattr(source, "format", None):
         return source.format
     endings = [ending.lower() for ending in file.suffixes[-2:]]
@@ -63,7 +63,7 @@ def _file_format(file: Path, source: RowSource | Join) -> str:
         return "parquet"
     if {".csv", ".txt", ".tsv"} & set(endings):
         return "csv"
-    raise DatasetError(f"{file}: its ending does not say what it is", "csv, txt, tsv or parquet",
+    raise DatasetError(f"{file}: its ending does not say its format", "csv, txt, tsv or parquet",
                        "write format: csv or format: parquet in the source; save spreadsheets as CSV")
 
 # %% ../../nbs/06_connectors/10_files.ipynb #0db50a11
@@ -102,9 +102,9 @@ def _check_encoding(file: Path, encoding: str) -> _Scan:
     scan = _scan(file, encoding)
     if scan.bad_line is not None:
         with pa.input_stream(str(file), compression="detect") as stream:
-            wide = stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+            is_utf16 = stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
         raise DatasetError(f"{file}, line {scan.bad_line}: bytes that are not valid {encoding}", f"text in {encoding}",
-                           f"write encoding: {'utf-16' if wide else 'cp1252 (or latin-1)'} in the source, "
+                           f"write encoding: {'utf-16' if is_utf16 else 'cp1252 (or latin-1)'} in the source, "
                            "or save the file as UTF-8")
     if scan.size == 0:
         raise DatasetError(f"{file} is empty", "a header and rows", "export it again, or remove it from the folder")
@@ -137,7 +137,7 @@ def _check_columns(file: Path, names: list[str], wanted: dict[str, str]) -> None
     """Raise `DatasetError` unless each header in `wanted` (header -> line that names it) occurs once in `names`."""
     for header, line in wanted.items():
         if names.count(header) > 1:
-            raise DatasetError(f"{file} has {names.count(header)} columns named {header!r}", "one",
+            raise DatasetError(f"{file} has {names.count(header)} columns named {header!r}", "one column of this name",
                                f"rename one of them in the file (named in {line})")
         if header not in names:
             shown = ", ".join(names[:40]) + (f" and {len(names) - 40} more" if len(names) > 40 else "")
@@ -186,15 +186,19 @@ def _rows_with_open_quotes(columns: dict[str, pa.Array], delimiter: str, width: 
 _BLOCK_BYTES = 8 << 20
 
 # %% ../../nbs/06_connectors/10_files.ipynb #4700afea
-def _csv_options(names: list[str], needed: list[str], delimiter: str, encoding: str, every: bool,
+def _csv_options(names: list[str], needed: list[str], delimiter: str, encoding: str, all_columns: bool,
                  on_broken: Callable[[pacsv.InvalidRow], str]) -> dict:
     """Return Arrow's three option objects: columns as text, nothing read as null, one thread for row numbers.
 
-    With `every` all columns are read, else only the `needed` ones.
+    With `all_columns` every column is read, else only the `needed` ones.
     """
-    columns = [name for name in names if every or name.strip() in needed]
-    convert = pacsv.ConvertOptions(include_columns=[] if every else columns, null_values=[], strings_can_be_null=False,
-                                   column_types=dict.fromkeys(columns, pa.string()))
+    columns = [name for name in names if all_columns or name.strip() in needed]
+    convert = pacsv.ConvertOptions(
+        include_columns=[] if all_columns else columns,
+        null_values=[],
+        strings_can_be_null=False,
+        column_types=dict.fromkeys(columns, pa.string()),
+    )
     return {"read_options": pacsv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, encoding=encoding),
             "parse_options": pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True,
                                                 invalid_row_handler=on_broken),
@@ -216,14 +220,14 @@ def _csv_blocks(file: Path, source: RowSource | Join, wanted: dict[str, str]) ->
 
     options = _csv_options(names, list(wanted), delimiter, encoding, scan.quotes, on_broken)
     with pa.input_stream(str(file), compression="detect") as stream:
-        following, taken = 1, 0
+        next_number, reported = 1, 0
         for batch in _arrow_batches(file, stream, options):
-            seen = broken[taken:]  # copied: Arrow reads ahead, so the list grows while this block is being used
-            taken += len(seen)
-            numbers = _row_numbers(following, len(batch), {row["source_row"] for row in broken[:taken]})
-            following = int(numbers[-1]) + 1 if len(numbers) else following
-            yield _whole_rows(batch, numbers, seen, wanted, delimiter, len(names))
-        yield Block({header: pa.array([], pa.string()) for header in wanted}, np.array([], np.int64), broken[taken:])
+            new_broken = broken[reported:]  # a copy: Arrow reads ahead, so the list grows during this block
+            reported += len(new_broken)
+            numbers = _row_numbers(next_number, len(batch), {row["source_row"] for row in broken[:reported]})
+            next_number = int(numbers[-1]) + 1 if len(numbers) else next_number
+            yield _whole_rows(batch, numbers, new_broken, wanted, delimiter, len(names))
+        yield Block({header: pa.array([], pa.string()) for header in wanted}, np.array([], np.int64), broken[reported:])
 
 # %% ../../nbs/06_connectors/10_files.ipynb #3ad0a092
 def _arrow_batches(file: Path, stream: pa.NativeFile, options: dict) -> Iterator[pa.RecordBatch]:
@@ -243,8 +247,8 @@ def _whole_rows(batch: pa.RecordBatch, numbers: np.ndarray, broken: list[dict], 
                 delimiter: str, width: int) -> Block:
     """Return a block without the rows that have an open quotation mark; those join the broken rows."""
     names = [name.strip() for name in batch.schema.names]
-    every = {f"{position} {name}": batch.column(position) for position, name in enumerate(names)}
-    opened = _rows_with_open_quotes(every, delimiter, width)
+    all_texts = {f"{position} {name}": batch.column(position) for position, name in enumerate(names)}
+    opened = _rows_with_open_quotes(all_texts, delimiter, width)
     kept = np.setdiff1d(np.arange(len(batch)), opened)
     broken = broken + [{"source_row": int(numbers[row]), "column": "", "value": "", "reason": _OPEN_QUOTE, "raw": "{}"}
                        for row in opened]
@@ -288,13 +292,13 @@ def _fixed_blocks(file: Path, source: RowSource, wanted: dict[str, str]) -> Iter
 # %% ../../nbs/06_connectors/10_files.ipynb #50549d4f
 def _fixed_block(lines: list[str], start: int, widths: dict[str, tuple[int, int]]) -> Block:
     """Convert lines to columns; empty lines are skipped, short lines are broken rows."""
-    least = max(first + 1 for first, _ in widths.values())
+    min_length = max(first + 1 for first, _ in widths.values())
     numbered = [(number, line) for number, line in enumerate(lines, start) if line.strip()]
-    reason = f"characters where the columns take at least {least}; expected a line with every column in its place"
+    reason = f"characters where the columns take at least {min_length}; expected a line that holds every column"
     broken = [{"source_row": number, "column": "", "value": f"{len(line)} characters",
                "reason": f"the line has {len(line)} {reason}", "raw": "{}"}
-              for number, line in numbered if len(line) < least]
-    whole = [(number, line) for number, line in numbered if len(line) >= least]
+              for number, line in numbered if len(line) < min_length]
+    whole = [(number, line) for number, line in numbered if len(line) >= min_length]
     columns = {header: pa.array([line[first:first + length].strip() for _, line in whole], pa.string())
                for header, (first, length) in widths.items()}
     return Block(columns, np.array([number for number, _ in whole], dtype=np.int64), broken)
@@ -323,9 +327,9 @@ def join_table(dataset: Dataset, index: int, position: int) -> tuple[pa.Array, d
     if broken := [row for block in blocks for row in block.broken]:
         raise DatasetError(f"{file}, row {broken[0]['source_row']}: {broken[0]['reason']}", remedy="correct that row")
     merged = {header: pa.concat_arrays([read_labels(block.columns[header]) for block in blocks]) for header in wanted}
-    twice = [item for item in merged[key].value_counts().to_pylist() if item["counts"] > 1 or item["values"] is None]
-    if twice:
-        raise DatasetError(f"{file} lists the key {twice[0]['values']!r} {twice[0]['counts']} times",
+    repeated = [item for item in merged[key].value_counts().to_pylist() if item["counts"] > 1 or item["values"] is None]
+    if repeated:
+        raise DatasetError(f"{file} lists the key {repeated[0]['values']!r} {repeated[0]['counts']} times",
                            "each key once, none empty", "remove the repeated rows: they would multiply sales")
     return merged[key], {header: merged[header] for header in join.columns}
 

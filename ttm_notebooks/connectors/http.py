@@ -117,7 +117,7 @@ def same_host_url(base: str, url: str, current: str = "") -> str:
         return urlunsplit(target._replace(scheme=home.scheme, netloc=home.netloc))
     raise SourceFault(f"{home.netloc} leads to another host: {target.scheme}://{target.netloc}",
                       "addresses of the system itself",
-                      "if the data are there, write that address into url; passwords are sent to no other host")
+                      "if the data are on that host, write its address into url; passwords go only to the host in url")
 
 # %% ../../nbs/06_connectors/20_http.ipynb #70ee984d
 class HttpClient:
@@ -134,13 +134,13 @@ class HttpClient:
         self.session.trust_env = False  # ignore proxies and passwords in environment variables
         self.session.proxies = {"http": system.proxy, "https": system.proxy} if system.proxy else {}
 
-    def get(self, url: str, params: Mapping[str, Any] | None = None, **others: Any) -> requests.Response:
+    def get(self, url: str, params: Mapping[str, Any] | None = None, **options: Any) -> requests.Response:
         """Send a GET, with retries; `url` may be relative to the system's. Raises `SourceFault`."""
-        return send_request(self, "GET", url, True, params=params, **others)
+        return send_request(self, "GET", url, True, params=params, **options)
 
-    def post(self, url: str, repeat: bool = False, **others: Any) -> requests.Response:
+    def post(self, url: str, repeat: bool = False, **options: Any) -> requests.Response:
         """Send a POST; with `repeat` it may be sent again after temporary faults. Raises `SourceFault`."""
-        return send_request(self, "POST", url, repeat, **others)
+        return send_request(self, "POST", url, repeat, **options)
 
     def wait_for_rate_limit(self) -> None:
         """Sleep as `requests_per_second` requires."""
@@ -183,8 +183,8 @@ class _Request:
         self.renewed |= self.renew
         return answer
 
-    def again(self, answer: requests.Response | Exception) -> bool:
-        """Return whether another attempt makes sense."""
+    def should_retry(self, answer: requests.Response | Exception) -> bool:
+        """Return whether to send the request again."""
         return self.renew or (self.repeat and _is_temporary(answer))
 
 # %% ../../nbs/06_connectors/20_http.ipynb #bd76d74e
@@ -199,7 +199,7 @@ def send_request(client: HttpClient, method: str, url: str, repeat: bool, **opti
     Raises `SourceFault` if there is no answer after the last attempt, or if the answer is an error.
     """
     request = _Request(client, method, same_host_url(client.system.url, url), repeat, options)
-    controller = retrying(client.system, retry_if_result(request.again))
+    controller = retrying(client.system, retry_if_result(request.should_retry))
     wait = controller.wait
     answer = controller.copy(wait=lambda state: 0.0 if request.renew else wait(state))(request.attempt)
     if _is_temporary(answer):
@@ -228,20 +228,20 @@ def _accepted(client: HttpClient, answer: requests.Response) -> requests.Respons
     if answer.is_redirect:
         raise SourceFault(f"{client.name} redirects to {answer.headers['Location'].split('?')[0]}",
                           "an answer at the address in dataset.yaml",
-                          "a login page means that the system does not know the user; if the service has moved, write "
-                          "its new address into url", answer.status_code)
+                          "a login page means that the system does not know the user; if the service has a new "
+                          "address, write it into url", answer.status_code)
     if answer.status_code >= 400:
         raise _fault(answer.request.method or "", answer.url, answer, 1)
     return answer
 
 # %% ../../nbs/06_connectors/20_http.ipynb #4718bb4a
 _REMEDIES = {401: "check user and password, or the token, behind the references in dataset.yaml",
-             403: "ask for the right to read this", 404: "correct url or entity in dataset.yaml",
+             403: "ask the system's administrators for read access", 404: "correct url or entity in dataset.yaml",
              429: "lower requests_per_second, or try later"}
 
 # %% ../../nbs/06_connectors/20_http.ipynb #d463b297
 def _fault(method: str, url: str, answer: requests.Response | Exception, attempts: int) -> SourceFault:
-    """Describe what happened, without query strings: they may hold secrets."""
+    """Return the error for a failed request, without the query string, which may hold secrets."""
     address = url.split("?")[0]
     if isinstance(answer, requests.Response):
         text = " ".join(answer.text[:300].split())

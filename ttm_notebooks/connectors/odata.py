@@ -91,7 +91,7 @@ def check_properties(http: HttpClient, entity: str, wanted: Sequence[str]) -> "d
     return {name: known[name] for name in wanted}
 
 # %% ../../nbs/06_connectors/30_odata.ipynb #abb9a28a
-_MARKS = {"Edm.Int64": "L", "Edm.Decimal": "m", "Edm.Double": "d", "Edm.Single": "f"}
+_LITERAL_SUFFIXES = {"Edm.Int64": "L", "Edm.Decimal": "m", "Edm.Double": "d", "Edm.Single": "f"}
 
 # %% ../../nbs/06_connectors/30_odata.ipynb #a59b5b3e
 def odata_literal(value: Any, kind: str) -> str:
@@ -106,22 +106,22 @@ def odata_literal(value: Any, kind: str) -> str:
         return f"datetimeoffset'{str(value).replace(' ', 'T')}{'' if zoned else 'Z'}'"
     if kind in ("Edm.Int16", "Edm.Int32", "Edm.Byte", "Edm.SByte", "Edm.Boolean"):
         return str(value).lower()
-    if kind in _MARKS:
-        return f"{value}{_MARKS[kind]}"
+    if kind in _LITERAL_SUFFIXES:
+        return f"{value}{_LITERAL_SUFFIXES[kind]}"
     return ("guid" if kind == "Edm.Guid" else "") + "'" + str(value).replace("'", "''") + "'"
 
 # %% ../../nbs/06_connectors/30_odata.ipynb #33d1a880
 def filter_after(keys: Sequence[tuple[str, str, Any]]) -> str:
     """Return the filter for rows that come after `keys` (name, EDM type, value), in their order."""
-    (name, kind, value), *rest = keys
+    (name, kind, value), *later_keys = keys
     text = odata_literal(value, kind)
-    return f"{name} gt {text}" + (f" or ({name} eq {text} and ({filter_after(rest)}))" if rest else "")
+    return f"{name} gt {text}" + (f" or ({name} eq {text} and ({filter_after(later_keys)}))" if later_keys else "")
 
 # %% ../../nbs/06_connectors/30_odata.ipynb #af299350
 def filter_since(name: str, kind: str, since: str | None) -> str:
     """Return the filter for rows that changed at `since` (ISO 8601) or later; None: for all rows with a stamp."""
     moment = since or "1900-01-01T00:00:00"
-    if kind in (*_MARKS, "Edm.Int32"):
+    if kind in (*_LITERAL_SUFFIXES, "Edm.Int32"):
         return f"{name} ge {odata_literal(moment[:10].replace('-', ''), kind)}"
     return f"{name} ge {odata_literal(day_before(moment) if kind == 'Edm.String' else moment, kind)}"
 
@@ -284,7 +284,7 @@ def _check_navigation(http: HttpClient, feed: Feed, kinds: Mapping[str, str]) ->
         raise SourceFault(f"{http.name}: {feed.entity} has columns of the navigation properties "
                           f"{' and '.join(navigations)}, and the change stamp {feed.changed}",
                           "one navigation property, and a change stamp of the entity itself",
-                          "read the other entity set as a table of its own")
+                          "read the other entity set as a further table")
 
 # %% ../../nbs/06_connectors/30_odata.ipynb #fd2ea164
 def _without_stamp(http: HttpClient, feed: Feed, query: _Query) -> Iterator[pa.Table]:

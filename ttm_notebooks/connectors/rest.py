@@ -24,7 +24,7 @@ from ..dataset.systems import Feed, Rest, Sgs, reveal
 from ..dataset.yaml_lines import did_you_mean
 
 # %% ../../nbs/06_connectors/40_rest.ipynb #27970f0e
-def _inside(content: Any, path: str | None) -> Any:
+def _value_at_path(content: Any, path: str | None) -> Any:
     """Return the value at a dotted path in a JSON answer; None if there is none."""
     for part in (path or "").split(".") if path else []:
         content = content.get(part) if isinstance(content, Mapping) else None
@@ -67,7 +67,7 @@ def _rows(system: Rest, answer: requests.Response) -> list[dict]:
     """Return the rows of one answer. Raises `SourceFault` if it has none of the described kind."""
     if system.answer == "csv":
         return _csv_rows(answer)
-    rows = _inside(json_of(answer), system.rows)
+    rows = _value_at_path(json_of(answer), system.rows)
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise SourceFault(f"{answer.url.split('?')[0]} holds no list of objects at {system.rows or 'its top'}",
                           "a list of objects", "correct rows in dataset.yaml")
@@ -119,7 +119,7 @@ def _next_address(system: Rest, answer: requests.Response) -> str | None:
     Raises `SourceFault` for an address on another host.
     """
     if system.following and system.answer == "json":
-        address = _inside(json_of(answer), system.following)
+        address = _value_at_path(json_of(answer), system.following)
     else:
         address = answer.links.get("next", {}).get("url")
     return same_host_url(system.url, str(address), answer.url) if address else None
@@ -130,7 +130,7 @@ def _linked(system: Rest, get: Callable[[str, bool], requests.Response], first: 
 
     Raises `SourceFault` if the links form a circle, or if the server keeps sending the previous page.
     """
-    address, visited, before = first, {first}, None
+    address, visited, previous_page = first, {first}, None
 
     def page(answer: requests.Response) -> tuple[bytes, str | None]:
         return answer.content, _next_address(system, answer)
@@ -139,19 +139,19 @@ def _linked(system: Rest, get: Callable[[str, bool], requests.Response], first: 
         return page(answer) == previous
 
     while True:
-        answer = retrying(system, retry_if_result(partial(repeats, before)))(get, address, before is None)
-        if (latest := page(answer)) == before:
+        answer = retrying(system, retry_if_result(partial(repeats, previous_page)))(get, address, previous_page is None)
+        if (current_page := page(answer)) == previous_page:
             raise SourceFault(f"{system.url}: {first} gives the same page {system.attempts} times", "a next page",
                               "try later, or ask the people who run it")
         yield answer
-        following = latest[1]
+        following = current_page[1]
         if following is None or following == same_host_url(system.url, address):
             return
         if following in visited:
             raise SourceFault(f"{system.url}: the pages of {first} lead in a circle", "a last page",
                               "ask the people who run it")
         visited.add(following)
-        address, before = following, latest
+        address, previous_page = following, current_page
 
 # %% ../../nbs/06_connectors/40_rest.ipynb #8163b066
 def _numbered(system: Rest, http: HttpClient, entity: str, parameters: dict[str, Any]) -> Iterator[requests.Response]:

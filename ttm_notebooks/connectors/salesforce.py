@@ -50,8 +50,8 @@ class SalesforceSession:
     def request(self, method: str, url: str, headers: Mapping[str, str] | None = None,
                 **others: Any) -> requests.Response:
         """Send a request of simple-salesforce. All may be repeated: they read, or upsert by an external id."""
-        kept = {name: value for name, value in (headers or {}).items() if name.lower() != "authorization"}
-        return send_request(self.http, method, url, True, headers=kept, **others)
+        other_headers = {name: value for name, value in (headers or {}).items() if name.lower() != "authorization"}
+        return send_request(self.http, method, url, True, headers=other_headers, **others)
 
 # %% ../../nbs/06_connectors/50_salesforce.ipynb #3c5e99c5
 def salesforce_client(system: Salesforce) -> "simple_salesforce.Salesforce":

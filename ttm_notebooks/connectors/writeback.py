@@ -161,7 +161,7 @@ class SalesforceReceiver:
 
     @property
     def name(self) -> str:
-        """Kind, address, object and fields: an upsert of other fields is another sending."""
+        """Kind, address, object and fields: an upsert of other fields counts as another receiver."""
         return f"salesforce {self.system.url} {self.entity}: {', '.join(sorted(self.fields))}"
 
     def entity_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def receiver_of(dataset: Dataset, name: str) -> ODataReceiver | SalesforceReceiv
     """Return the receiver `name` under `publish` in dataset.yaml. Raises `UsageError` if there is none."""
     if name not in dataset.publish:
         raise UsageError(f"{dataset.name} publishes nothing to {name!r}",
-                         f"one of: {', '.join(dataset.publish) or 'none is described'}",
+                         f"one of: {', '.join(dataset.publish) or 'no receiver is described'}",
                          "describe it under publish in dataset.yaml, or choose csv, xlsx, parquet or table")
     target = dataset.publish[name]
     kind = ODataReceiver if isinstance(dataset.systems[target.system], OData) else SalesforceReceiver
@@ -226,17 +226,18 @@ def _batches(rows: pd.DataFrame, size: int) -> Iterator[list[dict]]:
     yield from (records[start:start + size] for start in range(0, len(records), size))
 
 # %% ../../nbs/06_connectors/70_writeback.ipynb #3d33669a
-def _record(writer: Writer, receiver: str, keys: Iterable[str], kept: Iterable[str], day: datetime.date | None) -> None:
-    """Replace the records of `keys` by one for each key in `kept`; a record without a day is in doubt."""
+def _record(writer: Writer, receiver: str, keys: Iterable[str], new_keys: Iterable[str],
+            day: datetime.date | None) -> None:
+    """Replace the records of `keys` by one for each key in `new_keys`; a record without a day is in doubt."""
     with writer.transaction():
         if SENT in writer.tables():
             writer.delete(SENT, {"receiver": receiver, "key": list(keys)})
-        if kept := list(kept):
-            days = pa.array([day] * len(kept), pa.date32())
-            writer.append(SENT, pa.table({"receiver": [receiver] * len(kept), "key": kept, "day": days}))
+        if new_keys := list(new_keys):
+            days = pa.array([day] * len(new_keys), pa.date32())
+            writer.append(SENT, pa.table({"receiver": [receiver] * len(new_keys), "key": new_keys, "day": days}))
 
 # %% ../../nbs/06_connectors/70_writeback.ipynb #216f032e
-def _settle(writer: Writer, receiver: Receiver, today: datetime.date) -> None:
+def _settle_doubtful_rows(writer: Writer, receiver: Receiver, today: datetime.date) -> None:
     """Ask the receiver for the rows that are in doubt, and record those that it holds."""
     doubtful = sorted(_recorded_keys(writer, receiver.name, False))
     for start in range(0, len(doubtful), receiver.batch):
@@ -253,7 +254,7 @@ def send_rows(store: Store, receiver: Receiver, rows: pd.DataFrame, today: datet
     refused, sent = [], 0
     with store.writing() as writer:
         try:
-            _settle(writer, receiver, today)
+            _settle_doubtful_rows(writer, receiver, today)
             waiting = preview(writer, receiver, rows)
             for batch in _batches(waiting, receiver.batch):
                 keys = [row["key"] for row in batch]

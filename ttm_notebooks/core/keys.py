@@ -75,7 +75,8 @@ def _from_passphrase(text: str) -> bytes:
         raise KeyProblem(f"{KEY_VARIABLE} holds {len(text)} hex digits: a key has 64 (openssl rand -hex 32)")
     if _LOOKS_LIKE_A_REFERENCE.match(text):
         forms = ", ".join(f"{source}:" for source in _SOURCES)
-        raise KeyProblem(f"{KEY_VARIABLE} names no known source of keys: give {forms} with what follows, or the key")
+        raise KeyProblem(f"{KEY_VARIABLE} names no known source of keys: "
+                         f"write a reference that begins with {forms}, or the key itself")
     return hashlib.scrypt(text.encode(), salt=b"ttm_notebooks data key", n=2**16, r=8, p=1, maxmem=2**27, dklen=32)
 
 # %% ../../nbs/01_core/20_keys.ipynb #1dcbeef1
@@ -115,7 +116,7 @@ def _from_keyring(name: str) -> str:
 
         text = keyring.get_password(service, user)
     except Exception as error:
-        raise KeyProblem(f"the keyring cannot be asked for {name}: {_one_line(error)}") from None
+        raise KeyProblem(f"the keyring cannot be read for {name}: {_one_line(error)}") from None
     if not text:
         raise KeyProblem(f"the keyring holds nothing under {service}/{user}: "
                          f"store it with `keyring set {service} {user}`")
@@ -158,8 +159,8 @@ _SOURCES = {"env": _from_environment, "file": _from_file, "keyring": _from_keyri
 @lru_cache(maxsize=16)
 def _key_of(reference: str) -> DataKey:
     """The key for a value of `TTM_DATA_KEY`; looked up once in each process."""
-    source, colon, rest = reference.partition(":")
-    text = _SOURCES[source](rest) if colon and source in _SOURCES else reference
+    source, colon, location = reference.partition(":")
+    text = _SOURCES[source](location) if colon and source in _SOURCES else reference
     return DataKey(_literal(text) or _from_passphrase(text))
 
 
@@ -266,7 +267,7 @@ def read_private_frame(path: str | Path) -> "pd.DataFrame":
 
 # %% ../../nbs/01_core/20_keys.ipynb #9c276245
 def rotate_files(files: Iterable[str | Path], old: DataKey | None, new: DataKey) -> int:
-    """Encrypt files with `new` instead of `old` (None: they were plain); return the number of changed files."""
+    """Encrypt files with `new` instead of `old` (None: the files were plain); return the number of changed files."""
     changed = 0
     for path in map(Path, files):
         content = path.read_bytes()
@@ -334,7 +335,7 @@ def attach_encrypted(connection: "duckdb.DuckDBPyConnection", path: str | Path, 
     try:
         connection.execute(f"ATTACH '{quoted}' AS {alias}" + (f" ({', '.join(options)})" if options else ""))
     except duckdb.Error as error:
-        text = str(error).partition("\nLINE ")[0]  # what follows repeats the statement, and the key with it
+        text = str(error).partition("\nLINE ")[0]  # the rest of the text repeats the statement, which holds the key
         if isinstance(error, duckdb.ParserException) or "encrypt" not in text.lower():
             raise type(error)(text) from None
         if "is not encrypted" in text:

@@ -73,8 +73,8 @@ def code_revision(folder: Path | None = None) -> tuple[str | None, bool | None]:
         return None, None
 
     def _git(*arguments: str) -> str:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
-        return done.stdout.strip()
+        process = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+        return process.stdout.strip()
 
     return _git("rev-parse", "HEAD") or None, bool(_git("status", "--porcelain", "--untracked-files=no"))
 
@@ -112,7 +112,7 @@ def finish_run(record: RunRecord, outcome: str, now: str | None = None) -> RunRe
     """A copy of `record` that ended with `outcome`. ValueError for an unknown outcome."""
     allowed = ("done", "failed", "stopped by quality", "interrupted")
     if outcome not in allowed:
-        raise ValueError(f"outcome {outcome!r}: one of {', '.join(allowed)}")
+        raise ValueError(f"outcome {outcome!r} is unknown: use one of {', '.join(allowed)}")
     return dataclasses.replace(record, finished=now or _utc_now(), outcome=outcome)
 
 # %% ../../nbs/01_core/40_runs.ipynb #bf2137a2

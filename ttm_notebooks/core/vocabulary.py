@@ -41,9 +41,9 @@ def extend_codes(known: Mapping[str, int], labels: Iterable[str],
     presets = presets or {}
     _check_presets(known, presets)
     codes = {**known, **presets}
-    following = max(codes.values(), default=0) + 1
+    next_code = max(codes.values(), default=0) + 1
     new = sorted(set(labels) - codes.keys(), key=_natural)
-    return codes | {label: following + position for position, label in enumerate(new)}
+    return codes | {label: next_code + position for position, label in enumerate(new)}
 
 # %% ../../nbs/01_core/50_vocabulary.ipynb #0b3fb023
 def code_table(codes: Mapping[str, int], label: str, code: str) -> pa.Table:

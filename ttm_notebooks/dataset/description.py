@@ -139,7 +139,7 @@ HierarchyLevel = Literal["region", "product", "category", "total"]
 
 # %% ../../nbs/02_dataset/15_description.ipynb #38aefcbe
 class Description(StrictModel):
-    """The keys of `dataset.yaml`: everything that later steps need to know, so that they need not guess."""
+    """The keys of `dataset.yaml`: everything that later steps need to know, so that they do not guess."""
 
     schema_version: Literal[1]
     name: Text
@@ -188,11 +188,14 @@ def _dataset_problems(dataset: Description) -> list[str]:
     """List contradictions between parts of the description, as sentences."""
     problems = []
     if len(set(dataset.region_codes.values())) < len(dataset.region_codes):
-        problems.append("region_codes gives one code to two regions")
+        problems.append("region_codes gives one code to two regions: give each region its own code")
     if dataset.earliest >= dataset.as_of:
-        problems.append(f"earliest ({dataset.earliest}) is not before as_of ({dataset.as_of})")
-    if "category" in dataset.hierarchy and not any(s.columns.category or s.constant.category for s in dataset.sources):
-        problems.append("hierarchy names category, but no source maps it")
+        problems.append(f"earliest ({dataset.earliest}) is not before as_of ({dataset.as_of}): "
+                        "use an earlier day")
+    if "category" in dataset.hierarchy and not any(
+            source.columns.category or source.constant.category for source in dataset.sources):
+        problems.append("hierarchy names category, but no source maps it: map columns.category, "
+                        "or delete category from hierarchy")
     if "plans_missing" in dataset.model_fields_set and not any(source.covariates for source in dataset.sources):
         problems.append("plans_missing has no meaning without covariates: delete it, "
                         "or map a planned column under covariates")
@@ -224,7 +227,7 @@ def _covariate_problems(dataset: Description) -> list[str]:
     for source in dataset.sources:
         for name, covariate in source.covariates.items():
             aggregates.setdefault(name, set()).add(covariate.aggregate)
-    return [f"covariate {name!r} is aggregated differently by two sources"
+    return [f"covariate {name!r} is aggregated differently by two sources: use the same aggregate in both"
             for name, used in aggregates.items() if len(used) > 1]
 
 # %% ../../nbs/02_dataset/15_description.ipynb #71c0de34

@@ -39,7 +39,7 @@ REJECTED_SCHEMA = pa.schema([("source_file", pa.string()), ("source_row", pa.int
 
 # %% ../../nbs/02_dataset/20_schema.ipynb #c2e28642
 def plan_schema(planned: Iterable[str]) -> pa.Schema:
-    """Schema of what may be known of days from `as_of` on: labels, days, planned covariates (float64), no amounts."""
+    """Schema of planned rows for days from `as_of` on: labels, days, planned covariates (float64), no amounts."""
     fields = [item for item in ROW_FIELDS if item[0] in ("product", "region", "date", "covered_until")]
     return pa.schema([*fields, *((name, pa.float64()) for name in planned)])
 

@@ -35,7 +35,8 @@ class Columns(StrictModel):
     @model_validator(mode="after")
     def _something_to_forecast(self) -> "Columns":
         if self.units is None and self.revenue is None:
-            raise ValueError("neither units nor revenue is mapped: map at least one of them, it is what is forecast")
+            raise ValueError("neither units nor revenue is mapped: map at least one of them, "
+                             "because it is what is forecast")
         return self
 
 # %% ../../nbs/02_dataset/12_sources.ipynb #a3a6c469
@@ -211,7 +212,7 @@ class StockColumns(StrictModel):
 
 
 class Stock(RowSource):
-    """Stock movements: the weeks that were short of goods."""
+    """Stock rows: they show the weeks with a stock-out."""
 
     columns: StockColumns
     frequency: Literal["daily", "weekly"] = "weekly"
@@ -225,7 +226,7 @@ class Stock(RowSource):
 
 # %% ../../nbs/02_dataset/12_sources.ipynb #e6197ccd
 class Table(RowSource):
-    """A table of a system, or of files, that is kept as it comes.
+    """A table of a system, or of files, that is kept unchanged.
 
     `columns` maps our name of each column to its header; the values of the columns in `customer` become pseudonyms.
     """

@@ -24,8 +24,8 @@ SECRET_SCHEMES = ("env", "file", "keyring")
 # %% ../../nbs/02_dataset/10_systems.ipynb #1e6e704c
 def _as_reference(text: str) -> str:
     """Refuse anything that is not `env:NAME`, `file:PATH` or `keyring:SERVICE/NAME`; never repeat the value."""
-    scheme, _, rest = text.partition(":")
-    if scheme not in SECRET_SCHEMES or not rest:
+    scheme, _, location = text.partition(":")
+    if scheme not in SECRET_SCHEMES or not location:
         raise ValueError("a secret is given by reference: env:NAME, file:PATH or keyring:SERVICE/NAME, "
                          "never the secret itself")
     return text
@@ -34,23 +34,23 @@ def _as_reference(text: str) -> str:
 Secret = Annotated[str, AfterValidator(_as_reference)]
 
 # %% ../../nbs/02_dataset/10_systems.ipynb #73f74db9
-def _looked_up(reference: str) -> str | None:
+def _find_secret(reference: str) -> str | None:
     """Look up the secret behind a reference; None if there is no secret."""
-    scheme, _, rest = reference.partition(":")
+    scheme, _, location = reference.partition(":")
     if scheme == "env":
-        return os.environ.get(rest)
+        return os.environ.get(location)
     if scheme == "file":
-        path = Path(rest).expanduser()
+        path = Path(location).expanduser()
         return path.read_text(encoding="utf-8").strip() if path.is_file() else None
     import keyring
 
-    service, _, name = rest.partition("/")
+    service, _, name = location.partition("/")
     return keyring.get_password(service, name)
 
 # %% ../../nbs/02_dataset/10_systems.ipynb #b7e7e7fa
 def reveal(reference: str) -> str:
     """Return the secret that `reference` (see `Secret`) points to; DatasetError if it is missing or empty."""
-    secret = _looked_up(reference)
+    secret = _find_secret(reference)
     if not secret:
         raise DatasetError(f"no secret at {reference}", "a secret that is set for the user who runs this command",
                            "set the variable, write the file or store it in the keyring, then run the command again")
@@ -112,7 +112,7 @@ def _access_problem(system: System) -> str | None:
     if user and token:
         return "user and token are both given: keep one of the two"
     if system.kind == "sql" and (system.address is None) == (system.file is None):
-        return ("give exactly one of address (a reference to an SQLAlchemy address) and file (a SQLite file)")
+        return "give exactly one of address (a reference to an SQLAlchemy address) and file (a SQLite file)"
     return None
 
 # %% ../../nbs/02_dataset/10_systems.ipynb #7c9b56ca

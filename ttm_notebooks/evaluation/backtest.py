@@ -34,10 +34,10 @@ from ..panel.covariates import hide_plans
 from ..panel.panel import Panel, aggregate
 from ..panel.vintages import align
 from ..panel.abc_xyz import abc_xyz
+from ..panel.weekly_rows import SERIES_KEYS
 from ..forecast.models import Ensemble, ForecastModel, average, worker_pool
 from ..forecast.cold_start import cold_start
 from ..forecast.engine import Forecast
-from ..panel.weekly_rows import SERIES_KEYS
 from ..forecast.reconciliation import PRICED, implied_price_bounds, reconcile
 
 # %% ../../nbs/11_evaluation/00_backtest.ipynb #96cb3793
@@ -65,7 +65,7 @@ def plan_cutoffs(n_weeks: int, horizon: int = 26, count: int = REPORTED_CUTOFFS,
         if first >= known:
             early = [first - step * back for back in range(warm_up, 0, -1) if first - step * back >= known // 2]
             positions = [*early, *range(first, last + 1, step)]
-            return [Cutoff(at, min(horizon, n_weeks - at), at >= first) for at in positions]
+            return [Cutoff(position, min(horizon, n_weeks - position), position >= first) for position in positions]
     return []
 
 
@@ -132,7 +132,7 @@ def _unpack(path: Path, before: Panel, horizon: int) -> dict[str, Forecast] | No
 # %% ../../nbs/11_evaluation/00_backtest.ipynb #e6d6a735
 def _compute(model: ForecastModel, before: Panel, horizon: int, cache: Path | None,
              pool: Executor | None) -> dict[str, Forecast]:
-    """Raw forecasts of one model at one cutoff, from the cache if they are there."""
+    """Raw forecasts of one model at one cutoff, from the cache if it holds them."""
     path = None if cache is None else _cache_path(cache, model, before, horizon)
     stored = None if path is None else _unpack(path, before, horizon)
     if stored is not None:
@@ -269,21 +269,21 @@ def _panel_before(panel: Panel, cutoff: Cutoff, horizon: int, reach: Mapping[str
                   known_at: Callable[[np.datetime64], Panel] | None) -> Panel:
     """The panel that a model receives at `cutoff`: the weeks before it, as known then, and plans within their reach."""
     monday = panel.weeks[0].astype("datetime64[D]") + 7 * cutoff.position
-    then = panel if known_at is None else align(known_at(monday), panel)
-    return hide_plans(then.slice(end=cutoff.position, plan_weeks=horizon), reach or {})
+    known = panel if known_at is None else align(known_at(monday), panel)
+    return hide_plans(known.slice(end=cutoff.position, plan_weeks=horizon), reach or {})
 
 # %% ../../nbs/11_evaluation/00_backtest.ipynb #706933e2
 def backtest(panel: Panel, models: Sequence[ForecastModel], horizon: int = 26, cutoffs: Sequence[Cutoff] | None = None,
              cache: str | Path | None = None, jobs: int = 1, progress: bool = False,
              reach: Mapping[str, int] | None = None,
              known_at: Callable[[np.datetime64], Panel] | None = None) -> BacktestResult:
-    """Forecast with every model at every cutoff (default: `plan_cutoffs`) from the weeks before it, and plans.
+    """Forecast with every model at every cutoff (default: `plan_cutoffs`), from the weeks and plans known before it.
 
     `reach` says how many weeks ahead each plan was known at a cutoff (`covariates.plan_reach` of the panel: as far as
     today's plans reach); None: all plans were known. `known_at` gives the panel as it was known on the Monday of a
     cutoff, for data that are corrected later (`panel.vintages`); None: history was always known as it is now. `cache`
-    is a folder in which finished parts survive a kill. `jobs` processes serve the slow baselines. Raises UsageError
-    for models of one name and for cutoffs outside the panel.
+    is a folder that keeps finished parts if the process is killed. `jobs` processes compute the slow baselines. Raises
+    UsageError for models of one name and for cutoffs outside the panel.
     """
     cutoffs = plan_cutoffs(panel.n_weeks, horizon) if cutoffs is None else sorted(cutoffs)
     _check(panel, models, horizon, cutoffs)
@@ -396,16 +396,16 @@ def _by_cutoff(result: BacktestResult) -> pd.DataFrame:
 # %% ../../nbs/11_evaluation/00_backtest.ipynb #0266a8a6
 def scores(result: BacktestResult) -> pd.DataFrame:
     """Rows (`SCORE_COLUMNS`): metrics by model, group and cutoff; then means (`cutoff` NaT) with a bootstrap range."""
-    single = _by_cutoff(result).assign(low=np.nan, high=np.nan)
-    if single.empty:
-        return single[list(SCORE_COLUMNS)]
+    by_cutoff = _by_cutoff(result).assign(low=np.nan, high=np.nan)
+    if by_cutoff.empty:
+        return by_cutoff[list(SCORE_COLUMNS)]
     rows = []
-    for cell, part in single.groupby(_CELL, sort=False)["value"]:
+    for cell, part in by_cutoff.groupby(_CELL, sort=False)["value"]:
         values = part.to_numpy()
         known = values[np.isfinite(values)]
         rows.append((*cell, known.mean() if len(known) else np.nan, *bootstrap_interval(known)))
     means = pd.DataFrame(rows, columns=[*_CELL, "value", "low", "high"]).assign(cutoff=pd.NaT)
-    return pd.concat([single, means.astype({"cutoff": "datetime64[us]"})], ignore_index=True)[list(SCORE_COLUMNS)]
+    return pd.concat([by_cutoff, means.astype({"cutoff": "datetime64[us]"})], ignore_index=True)[list(SCORE_COLUMNS)]
 
 # %% ../../nbs/11_evaluation/00_backtest.ipynb #398d1108
 POLICY = "policy"

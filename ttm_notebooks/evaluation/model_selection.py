@@ -73,7 +73,7 @@ class Choice:
     @property
     def evidence(self) -> dict[str, float]:
         """Mean WAPE over channels of each model; empty without evidence."""
-        return {model: float(np.nanmean(list(by.values()))) for model, by in self.wapes.items()}
+        return {model: float(np.nanmean(list(by_channel.values()))) for model, by_channel in self.wapes.items()}
 
     @property
     def runner_up(self) -> str | None:
@@ -83,7 +83,7 @@ class Choice:
 
     def wins(self, rival: str) -> int:
         """Number of past cutoffs at which the chosen model was better than `rival`."""
-        return sum(mine < theirs for mine, theirs in zip(self.by_cutoff[self.model], self.by_cutoff[rival]))
+        return sum(own < other for own, other in zip(self.by_cutoff[self.model], self.by_cutoff[rival]))
 
 # %% ../../nbs/11_evaluation/20_model_selection.ipynb #6209cd40
 def _eligible(relative: Mapping[str, float], kinds: Mapping[str, str], incumbent: str, margin: float,
@@ -99,7 +99,7 @@ def _eligible(relative: Mapping[str, float], kinds: Mapping[str, str], incumbent
 def clearly_better(rival: float, current: float, rival_by_cutoff: Sequence[float], current_by_cutoff: Sequence[float],
                    margin: float = MARGIN) -> bool:
     """Whether a rival (its relative error, overall and at each cutoff) replaces the current model by rule 3."""
-    wins = sum(mine < theirs for mine, theirs in zip(rival_by_cutoff, current_by_cutoff, strict=True))
+    wins = sum(challenger < incumbent for challenger, incumbent in zip(rival_by_cutoff, current_by_cutoff, strict=True))
     return rival < current * (1 - margin) and wins > len(current_by_cutoff) / 2
 
 # %% ../../nbs/11_evaluation/20_model_selection.ipynb #dde00c26
@@ -158,8 +158,8 @@ def _group_errors(result: BacktestResult, model: str, rows: np.ndarray, past: Se
 def _share(result: BacktestResult, rows: np.ndarray, end: int) -> float:
     """Share of the last year's sales that the series `rows` hold, mean over channels."""
     year = np.where(result.panel.observed, result.panel.values, 0.0)[:, max(0, end - 52):end].sum(axis=1)
-    whole = year.sum(axis=0)
-    return float(np.mean(year[rows].sum(axis=0)[whole > 0] / whole[whole > 0])) if (whole > 0).any() else 0.0
+    total = year.sum(axis=0)
+    return float(np.mean(year[rows].sum(axis=0)[total > 0] / total[total > 0])) if (total > 0).any() else 0.0
 
 # %% ../../nbs/11_evaluation/20_model_selection.ipynb #82d05089
 def _mean_error(errors: np.ndarray) -> np.ndarray:
@@ -188,11 +188,11 @@ def group_losses(result: BacktestResult, before: Cutoff | None = None) -> tuple[
         return ()
     losses = []
     for scope, key, rows in row_groups(result, end):
-        theirs, share = _group_errors(result, UNTRAINED, rows, past, end), _share(result, rows, end)
+        untrained_errors, share = _group_errors(result, UNTRAINED, rows, past, end), _share(result, rows, end)
         for model in trained:
-            mine = _group_errors(result, model, rows, past, end)
-            ratio = relative_error(_mean_error(mine), _mean_error(theirs))
-            worse = [relative_error(own, untrained) > 1 for own, untrained in zip(mine, theirs)]
+            own_errors = _group_errors(result, model, rows, past, end)
+            ratio = relative_error(_mean_error(own_errors), _mean_error(untrained_errors))
+            worse = [relative_error(own, untrained) > 1 for own, untrained in zip(own_errors, untrained_errors)]
             if ratio > 1 and sum(worse) > len(worse) / 2:
                 refused = scope != "all" and ratio > 1 + GROUP_MARGIN and share >= GROUP_SHARE
                 losses.append(GroupLoss(model, scope, _group_name(result, scope, key), ratio, share, refused))

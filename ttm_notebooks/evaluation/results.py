@@ -19,8 +19,7 @@ from ..core.files import hash_file, staged_folder
 from ..core.keys import read_private, read_private_frame, write_private, write_private_frame
 from ..core.metrics import QUANTILE_COLUMNS
 from ..core.runs import RunRecord, load_run, save_run
-from ..panel.weekly_rows import CHANNELS
-from ..panel.weekly_rows import SERIES_KEYS
+from ..panel.weekly_rows import CHANNELS, SERIES_KEYS
 
 # %% ../../nbs/11_evaluation/40_results.ipynb #d79b59e3
 RESULT_COLUMNS = {
@@ -79,12 +78,12 @@ def check_sums(forecasts: pd.DataFrame) -> float:
     """Largest difference between a total's mean and the sum of its parts; raises TTMError above half a cent."""
     parts = forecasts[forecasts["level"] == "series"]
     worst = 0.0
-    for level, kept in {"region": ["uf_cat"], "product": ["produto_cat"], "total": []}.items():
-        by = [*kept, "channel", "timestamp"]
-        totals = forecasts[forecasts["level"] == level].set_index(by)["mean"].sort_index()
+    for level, codes in {"region": ["uf_cat"], "product": ["produto_cat"], "total": []}.items():
+        keys = [*codes, "channel", "timestamp"]
+        totals = forecasts[forecasts["level"] == level].set_index(keys)["mean"].sort_index()
         if totals.empty:
             continue
-        sums = parts.groupby(by)["mean"].sum().sort_index()
+        sums = parts.groupby(keys)["mean"].sum().sort_index()
         worst = max(worst, float((totals - sums).abs().max()) if totals.index.equals(sums.index) else np.inf)
     if worst > 0.005:
         raise TTMError(f"totals differ from the sum of their parts by up to {worst:.4f}",
@@ -121,7 +120,7 @@ def save_results(folder: str | Path, results: Results) -> Path:
 
 # %% ../../nbs/11_evaluation/40_results.ipynb #21a8764e
 def load_results(folder: str | Path) -> Results:
-    """Read a folder that `save_results` wrote, in this version or in 0.4.0. Raises TTMError, with the missing files."""
+    """Read a folder that `save_results` wrote, in this version or in 0.4.0. Raises TTMError for missing files."""
     folder = Path(folder)
     if missing := _missing_files(folder):
         raise TTMError(f"{folder} is not a results folder: {', '.join(missing)} missing",

@@ -23,8 +23,8 @@ from scipy.stats import norm
 from ..core.errors import UsageError
 from ..core.metrics import QUANTILE_LEVELS
 from ..panel.panel import Panel
-from ..panel.weekly_rows import CHANNELS
-from .engine import SERIES_KEYS, Forecast, flag_counts, with_flags
+from ..panel.weekly_rows import CHANNELS, SERIES_KEYS
+from .engine import Forecast, flag_counts, with_flags
 
 # %% ../../nbs/10_forecast/30_cold_start.ipynb #86606626
 def _new_rows(panel: Panel, series: pd.DataFrame) -> pd.DataFrame:
@@ -39,7 +39,8 @@ def _new_rows(panel: Panel, series: pd.DataFrame) -> pd.DataFrame:
     keys = pd.MultiIndex.from_frame(series[list(SERIES_KEYS)])
     clash = keys.duplicated() | keys.isin(pd.MultiIndex.from_frame(panel.series[list(SERIES_KEYS)]))
     if clash.any():
-        raise UsageError(f"series {keys[clash][0]} is there already", "series that the panel does not hold, each once")
+        raise UsageError(f"series {keys[clash][0]} is already in the panel or given twice",
+                         "series that the panel does not hold, each once")
     rows = series.reset_index(drop=True).copy()
     for column, key in (("product", "produto_cat"), ("category", "produto_cat"), ("region", "uf_cat")):
         if column in panel.series:
@@ -52,7 +53,8 @@ def with_new_series(panel: Panel, series: pd.DataFrame) -> Panel:
     """`panel` with the rows of `series` added, sorted by code; no week of the new rows is observed.
 
     `series` holds produto_cat and uf_cat, and optionally labels, `price` (planned, per unit) and `launched` (a date).
-    Known future covariates of the new rows are unknown. Raises UsageError for rows without codes or already there.
+    Known future covariates of the new rows are unknown. Raises UsageError for rows without codes and for series that
+    the panel already holds.
     """
     rows = _new_rows(panel, series)
     table = pd.concat([panel.series.reset_index(drop=True), rows], ignore_index=True)
@@ -158,8 +160,8 @@ def _restricted_loss(logs: np.ndarray, shared: list[np.ndarray], level: np.ndarr
     size = len(level)
     factor = cho_factor(sum(np.exp(log) * part for log, part in zip(logs, [*shared, np.eye(size)])), lower=True)
     ones = cho_solve(factor, np.ones(size))
-    rest = level - ones @ level / ones.sum()
-    fit = rest @ cho_solve(factor, rest) / 2 + np.log(np.diag(factor[0])).sum() + np.log(ones.sum()) / 2
+    residual = level - ones @ level / ones.sum()
+    fit = residual @ cho_solve(factor, residual) / 2 + np.log(np.diag(factor[0])).sum() + np.log(ones.sum()) / 2
     return float(fit + (((logs - np.log(typical)) / 3) ** 2).sum() / 2)
 
 # %% ../../nbs/10_forecast/30_cold_start.ipynb #8dd04e31
@@ -208,15 +210,16 @@ def _kriged(new: Groups, mature: Groups, known: Components, level: np.ndarray, e
     From the mature levels `level` [M] and own `evidence` [K] (NaN: none) with the variance `noise` [K].
     """
     shares, own = known
-    has = np.flatnonzero(np.isfinite(evidence))
-    seen = {name: np.concatenate([mature[name], new[name][has]]) for name in shares}
-    matrix = _covariance(seen, seen, shares) + np.diag(own + np.concatenate([np.full(len(level), 1e-9), noise[has]]))
+    known_rows = np.flatnonzero(np.isfinite(evidence))
+    seen = {name: np.concatenate([mature[name], new[name][known_rows]]) for name in shares}
+    noise_by_row = np.concatenate([np.full(len(level), 1e-9), noise[known_rows]])
+    matrix = _covariance(seen, seen, shares) + np.diag(own + noise_by_row)
     inverse = np.linalg.inv(matrix)
     ones = inverse.sum(axis=1)
-    observed = np.concatenate([level, evidence[has]])
+    observed = np.concatenate([level, evidence[known_rows]])
     middle = ones @ observed / ones.sum()
     cross = _covariance(new, seen, shares)
-    cross[has, len(level) + np.arange(len(has))] += own
+    cross[known_rows, len(level) + np.arange(len(known_rows))] += own
     explained, correction = np.einsum("ko,op,kp->k", cross, inverse, cross), (1 - cross @ ones) ** 2 / ones.sum()
     variance = sum(shares.values()) + own - explained + correction
     return middle + cross @ (inverse @ (observed - middle)), np.maximum(variance, 1e-6)
@@ -430,10 +433,10 @@ def _guess(quantity: _Quantity, groups: Groups, new: np.ndarray, mature: np.ndar
 
     `ramp` [K, T] divides the known weeks; `planned` [K] log levels replace the evidence (NaN: none).
     """
-    theirs, mine = ({name: code[rows] for name, code in groups.items()} for rows in (mature, new))
+    mature_groups, new_groups = ({name: code[rows] for name, code in groups.items()} for rows in (mature, new))
     ahead = quantity.ahead[mature]
     level = ahead.mean(axis=1)
-    weights = _similar(mine, theirs, ahead / level[:, None]) * level**SIZE_POWER
+    weights = _similar(new_groups, mature_groups, ahead / level[:, None]) * level**SIZE_POWER
     weights /= weights.sum(axis=1, keepdims=True)
     per_unit = quantity.sold / np.where(quantity.base > 0, quantity.base, 1.0)
     per_unit = np.where(quantity.seen, per_unit, 0.0)[mature]
@@ -443,10 +446,11 @@ def _guess(quantity: _Quantity, groups: Groups, new: np.ndarray, mature: np.ndar
     expected = np.where(np.isfinite(past), np.maximum(past, 0.05), 1.0) * ramp
     positive = quantity.sold[quantity.sold > 0]
     evidence, weeks = _evidence(quantity, new, expected, float(positive.min()) if positive.size else 1.0)
-    fixed, falling = _evidence_noise(theirs, per_unit, seen > 0)
+    fixed, falling = _evidence_noise(mature_groups, per_unit, seen > 0)
     given = np.isfinite(planned)
     evidence, noise = np.where(given, planned, evidence), np.where(given, fixed, fixed + falling / weeks)
-    return _Guess(_level_of(mine, theirs, np.log(level), evidence, noise, seed), weights @ (ahead / level[:, None]))
+    shape = weights @ (ahead / level[:, None])
+    return _Guess(_level_of(new_groups, mature_groups, np.log(level), evidence, noise, seed), shape)
 
 # %% ../../nbs/10_forecast/30_cold_start.ipynb #b2ca577f
 MEMBERS = 8
@@ -456,11 +460,11 @@ OWN_SPREAD_WEEKS = 4
 def _borrowed_members(forecast: Forecast, groups: Groups, new: np.ndarray, mature: np.ndarray,
                       level: _Level) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the `MEMBERS` mature series [K, M] most similar in spread and size, and their weights."""
-    theirs, mine = ({name: code[rows] for name, code in groups.items()} for rows in (mature, new))
+    mature_groups, new_groups = ({name: code[rows] for name, code in groups.items()} for rows in (mature, new))
     relative = forecast.quantiles[mature][:, [2, 10]] / np.maximum(forecast.mean[mature], 1e-12)[:, None]
-    weights = _similar(mine, theirs, np.log(0.05 + relative.mean(axis=2)).reshape(len(mature), -1))
-    apart = level.center[:, None] - np.log(forecast.mean[mature][..., 0].mean(axis=1))
-    closeness = np.exp(-(apart**2) / (2 * (0.25 + level.deviation[:, None] ** 2)))
+    weights = _similar(new_groups, mature_groups, np.log(0.05 + relative.mean(axis=2)).reshape(len(mature), -1))
+    distance = level.center[:, None] - np.log(forecast.mean[mature][..., 0].mean(axis=1))
+    closeness = np.exp(-(distance**2) / (2 * (0.25 + level.deviation[:, None] ** 2)))
     weights = (weights + 0.3 / len(mature)) * closeness + 1e-12
     best = np.argsort(-weights, axis=1, kind="stable")[:, :MEMBERS]
     selected = np.take_along_axis(weights, best, axis=1)
@@ -536,8 +540,8 @@ def _prices(panel: Panel, sold: np.ndarray, seen: np.ndarray, column: str) -> tu
     price = np.where(np.isfinite(planned), planned, 0.0)
     if set(CHANNELS) <= set(panel.channels):
         units, revenue = (panel.channels.index(name) for name in CHANNELS)
-        both = seen[..., units] & seen[..., revenue]
-        totals = np.where(both[..., None], sold[..., [units, revenue]], 0.0).sum(axis=1)
+        seen_together = seen[..., units] & seen[..., revenue]
+        totals = np.where(seen_together[..., None], sold[..., [units, revenue]], 0.0).sum(axis=1)
         price = np.divide(totals[:, 1], totals[:, 0], out=price, where=totals[:, 0] > 0)
     return price, planned
 
@@ -692,7 +696,7 @@ def cold_start(panel: Panel, forecast: Forecast, weeks_known_below: int = HAND_O
     Units and revenue stay coherent: revenue is units times price. `center` is the value of the mean column for an
     uncertain level. Replaced series carry the flag `cold_start`; without a mature series they keep their numbers and
     carry `cold_start_impossible`. `metadata["cold_start"]` holds the details. The level is a kriged log level (best
-    linear unbiased prediction). Raises UsageError.
+    linear unbiased prediction). Raises UsageError for a forecast of other series and for invalid parameters.
     """
     _check_request(panel, forecast, weeks_known_below, center)
     if not _is_new(panel, weeks_known_below).any():

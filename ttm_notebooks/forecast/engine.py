@@ -29,7 +29,7 @@ def _first_cell(bad: np.ndarray, series: pd.DataFrame, weeks: np.ndarray, channe
     """Series, week and channel of the first True in `bad` [series, horizon, channel], as text."""
     row, week, channel = np.argwhere(bad)[0]
     keys = ", ".join(f"{key}={series[key].iloc[row]}" for key in SERIES_KEYS)
-    return f"{keys}, week {weeks[week]}, {channels[channel]} ({int(bad.sum())} such cells)"
+    return f"{keys}, week {weeks[week]}, {channels[channel]} ({int(bad.sum())} faulty cells)"
 
 # %% ../../nbs/10_forecast/00_engine.ipynb #96165e5a
 def _check_shapes(quantiles: np.ndarray, mean: np.ndarray, weeks: np.ndarray, series: pd.DataFrame,
@@ -103,7 +103,7 @@ class Forecast:
         return forecast_from_frame(frame, metadata)
 
     def select(self, **conditions: Any) -> "Forecast":
-        """A part of the forecast: `rows`, `produto_cat`, `uf_cat`, `channel` or `horizon` (see `select`)."""
+        """Part of the forecast by `rows`, `produto_cat`, `uf_cat`, `channel` or `horizon` (see `select`)."""
         return select(self, **conditions)
 
 # %% ../../nbs/10_forecast/00_engine.ipynb #d2d09c9e
@@ -163,11 +163,11 @@ def forecast_from_frame(frame: pd.DataFrame, metadata: Mapping[str, Any] | None 
 # %% ../../nbs/10_forecast/00_engine.ipynb #5d323203
 def _keep(values: np.ndarray, wanted: Any, name: str) -> np.ndarray:
     """Boolean mask of `values` that are among `wanted`; raises UsageError for a wanted value that does not occur."""
-    asked = [wanted] if np.isscalar(wanted) else list(wanted)
-    if absent := [value for value in asked if value not in values]:
+    wanted_values = [wanted] if np.isscalar(wanted) else list(wanted)
+    if absent := [value for value in wanted_values if value not in values]:
         known = ", ".join(str(value) for value in pd.unique(values)[:12])
         raise UsageError(f"{name} {', '.join(map(str, absent))} is not in this forecast", f"one of {known}")
-    return np.isin(values, asked)
+    return np.isin(values, wanted_values)
 
 # %% ../../nbs/10_forecast/00_engine.ipynb #db1061ff
 def select(forecast: Forecast, rows: np.ndarray | Sequence[int] | slice | None = None, produto_cat: Any = None,

@@ -72,16 +72,16 @@ class _Detrended(NamedTuple):
 def _detrend(sales: np.ndarray, plans: np.ndarray, usable: np.ndarray) -> _Detrended:
     """Remove the broken line of each series from `sales` [series, weeks] > 0 and `plans`, where `usable`."""
     basis = _broken_line(sales.shape[1])
-    both = np.concatenate([np.log(np.where(usable, sales, 1.0))[..., None], plans], axis=2)
-    left = np.zeros_like(both)
+    columns = np.concatenate([np.log(np.where(usable, sales, 1.0))[..., None], plans], axis=2)
+    residuals = np.zeros_like(columns)
     for row, mask in enumerate(usable):
         line, _ = np.linalg.qr(basis[mask])
-        left[row, mask] = both[row, mask] - line @ (line.T @ both[row, mask])
-    return _Detrended(left[..., 0], left[..., 1:], usable)
+        residuals[row, mask] = columns[row, mask] - line @ (line.T @ columns[row, mask])
+    return _Detrended(residuals[..., 0], residuals[..., 1:], usable)
 
 # %% ../../nbs/10_forecast/20_plan_effects.ipynb #b0d75a1c
 class _Pooled(NamedTuple):
-    """Coefficients [columns] with covariance, and the variances of week shocks and of the rest."""
+    """Coefficients [columns] with covariance, and the variances of week shocks and of the remaining noise."""
 
     coefficients: np.ndarray
     covariance: np.ndarray
@@ -105,16 +105,16 @@ def _freedom(usable: np.ndarray) -> np.ndarray:
 
 
 def _variances(residual: np.ndarray, usable: np.ndarray) -> tuple[float, float, np.ndarray]:
-    """Variances of the week shock and of the rest, and the mean residual per week; a single series has no shock."""
+    """Variances of the week shock and of the noise, and the mean residual per week; a single series has no shock."""
     count, free = usable.sum(axis=0), int(_freedom(usable).sum())
     typical = float(np.median(count[count > 0])) if count.any() else 0.0
     if typical < 2:
         return 0.0, max(float((residual**2).sum() / max(free, 1)), LEAST_SPREAD), np.zeros(len(count))
     shock = _week_mean(residual, usable)
-    rest = float((((residual - shock) * usable) ** 2).sum() / max(free - np.count_nonzero(count), 1))
-    rest = max(rest, LEAST_SPREAD)
-    spread = np.median(shock[count > 0] ** 2) / CHI_SQUARE_MEDIAN - rest / typical
-    return max(float(spread), 0.0), rest, shock
+    noise = float((((residual - shock) * usable) ** 2).sum() / max(free - np.count_nonzero(count), 1))
+    noise = max(noise, LEAST_SPREAD)
+    spread = np.median(shock[count > 0] ** 2) / CHI_SQUARE_MEDIAN - noise / typical
+    return max(float(spread), 0.0), noise, shock
 
 # %% ../../nbs/10_forecast/20_plan_effects.ipynb #63ef70fd
 FAR_OUT = 2.0  # standard deviations, from which a week counts less
@@ -184,7 +184,7 @@ class PlanEffects:
 
     `low`, `high`, `scale` [columns] describe the plans of the history; `pooled` with `variance` is the common effect,
     `by_region` and `by_series` are the variances of departures from it; `shocks`, `noise` [channels] are the variances
-    of weeks and of the rest.
+    of week shocks and of the remaining noise.
     """
 
     columns: tuple[str, ...]
@@ -265,9 +265,9 @@ def learn_effects(panel: Panel, covariates: Sequence[str], lagged: Sequence[str]
     plans, known = plan_design(panel, covariates, lagged)
     past, past_known = plans[:, :panel.n_weeks], known[:, :panel.n_weeks]
     low, high, scale = _seen_range(past, past_known)
-    x = _centred(past, past_known, panel.n_weeks, low, high, scale)
+    centred = _centred(past, past_known, panel.n_weeks, low, high, scale)
     regions = np.unique(panel.series["uf_cat"].to_numpy(), return_inverse=True)[1]
-    data = [_detrend(panel.values[..., channel], x, _usable(panel, known, channel))
+    data = [_detrend(panel.values[..., channel], centred, _usable(panel, known, channel))
             for channel in range(len(panel.channels))]
     fields = [_learn_channel(channel, regions, by_region) for channel in data]
     return PlanEffects(_column_names(covariates, lagged), panel.channels, low, high, scale,
@@ -298,14 +298,14 @@ class Lifts(NamedTuple):
 def plan_lifts(effects: PlanEffects, panel: Panel, covariates: Sequence[str], lagged: Sequence[str] = ()) -> Lifts:
     """Effects of the panel's plans in each week of history and future, relative to each series' average week."""
     plans, known = plan_design(panel, covariates, lagged)
-    x = _centred(plans, known, panel.n_weeks, effects.low, effects.high, effects.scale)
+    centred = _centred(plans, known, panel.n_weeks, effects.low, effects.high, effects.scale)
     regions = np.unique(panel.series["uf_cat"].to_numpy(), return_inverse=True)[1]
     effect, error = [], []
     for channel in range(len(panel.channels)):
-        data = _detrend(panel.values[..., channel], x[:, :panel.n_weeks], _usable(panel, known, channel))
+        data = _detrend(panel.values[..., channel], centred[:, :panel.n_weeks], _usable(panel, known, channel))
         own, variance = _own_effects(effects, data, regions, channel)
-        effect.append(np.einsum("ntk,nk->nt", x, own))
-        error.append(np.sqrt(np.einsum("ntk,nk->nt", x**2, variance)))
+        effect.append(np.einsum("ntk,nk->nt", centred, own))
+        error.append(np.sqrt(np.einsum("ntk,nk->nt", centred**2, variance)))
     return Lifts(np.stack(effect, axis=2), np.stack(error, axis=2))
 
 # %% ../../nbs/10_forecast/20_plan_effects.ipynb #5d8c06da

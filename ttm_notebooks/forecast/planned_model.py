@@ -87,7 +87,7 @@ class PlannedModel(ForecastModel):
 
     @property
     def name(self) -> str:
-        """The inner model's name with the addition (plans)."""
+        """The inner model's name, followed by (plans)."""
         return f"{self.inner.name} (plans)"
 
     @property

@@ -20,9 +20,10 @@ from scipy import sparse
 from ..core.errors import UsageError
 from ..core.metrics import QUANTILE_LEVELS, coverage, interval_width, wape, weighted_quantile_loss
 from ..panel.panel import Panel, aggregate
-from ..panel.weekly_rows import CHANNELS
-from .engine import (SERIES_KEYS, Forecast, aggregate_rows, require_same_grid, rounded,
-                                           summed_mean, with_flags)
+from ..panel.weekly_rows import CHANNELS, SERIES_KEYS
+from ttm_notebooks.forecast.engine import (
+    Forecast, aggregate_rows, require_same_grid, rounded, summed_mean, with_flags,
+)
 
 # %% ../../nbs/10_forecast/40_reconciliation.ipynb #1ce595e5
 AGGREGATE_LEVELS = ("total", "region", "product")
@@ -80,13 +81,13 @@ def _project(summing: sparse.csr_matrix, means: np.ndarray, deviations: np.ndarr
     if not means.any():
         return means[-summing.shape[1]:]
     own = deviations[-summing.shape[1]:]
-    white = (sparse.diags(1 / deviations) @ summing @ sparse.diags(own)).tocsr()
+    whitened = (sparse.diags(1 / deviations) @ summing @ sparse.diags(own)).tocsr()
     scaled = means / deviations[:, None]
     size = scaled.max()
-    series = _least_squares(white, scaled / size, False)
+    series = _least_squares(whitened, scaled / size, False)
     below = (series < 0).any(axis=0)
     if below.any():
-        series[:, below] = _least_squares(white, scaled[:, below] / size, True)
+        series[:, below] = _least_squares(whitened, scaled[:, below] / size, True)
     return np.maximum(series, 0.0) * size * own[:, None]
 
 # %% ../../nbs/10_forecast/40_reconciliation.ipynb #e45c453b
@@ -235,9 +236,9 @@ def keep_price(forecast: Forecast, bounds: np.ndarray) -> Forecast:
     units, revenue = (forecast.channels.index(name) for name in PRICED)
     amount, money = forecast.mean[..., units], forecast.mean[..., revenue]
     low, high = bounds[:, None, 0], bounds[:, None, 1]
-    dear, cheap = money > high * amount * (1 + 1e-9), money < low * amount * (1 - 1e-9)
-    price = np.where(dear, high, low)
-    outside, unit_moves = dear | cheap, _unit_moves(forecast, units, revenue)
+    above, below = money > high * amount * (1 + 1e-9), money < low * amount * (1 - 1e-9)
+    price = np.where(above, high, low)
+    outside, unit_moves = above | below, _unit_moves(forecast, units, revenue)
     bought = np.divide(money, price, out=amount.copy(), where=price > 0)
     mean = forecast.mean.copy()
     mean[..., units] = np.where(outside & unit_moves, bought, amount)
@@ -288,7 +289,8 @@ def reconcile(levels: Mapping[str, Forecast], method: str = "bottom_up",
     `method` is one of `RECONCILIATION_METHODS` (`choose_method` picks the method that past cutoffs support); `wls_var`
     needs `variances` by level, [N, C], in squared units of sales (`error_variances`). `bounds` [N, 2] limit the
     implied price (`implied_price_bounds`). Means are rounded to cents at the lowest level and then summed; quantiles
-    move with their means. Raises UsageError, TTMError.
+    move with their means. Raises UsageError for unknown levels or methods and for invalid variances or bounds,
+    TTMError for levels of different weeks, channels or members.
     """
     before = dict(levels) if bounds is None else dict(levels) | {"series": keep_price(levels["series"], bounds)}
     series = moved_onto(before["series"], _bottom(before, method, variances))

@@ -34,7 +34,7 @@ class SourceRows:
     plans: pa.Table | None = None
 
 # %% ../../nbs/07_ingest/25_as_of.ipynb #8b4118a5
-def _not_yet(table: pa.Table, as_of: datetime.date) -> tuple[np.ndarray, np.ndarray]:
+def _not_yet_known(table: pa.Table, as_of: datetime.date) -> tuple[np.ndarray, np.ndarray]:
     """Rows that cover days from `as_of` on, and rows that were changed on `as_of` or later, bool [rows] each."""
     until = table["covered_until"].to_numpy().astype("datetime64[D]")
     changed = table["changed"].to_numpy().astype("datetime64[us]")
@@ -51,10 +51,10 @@ def _quarantined(table: pa.Table, faulty: np.ndarray, superseded: np.ndarray, sh
     rows, old = table.filter(pa.array(faulty | superseded)), superseded[faulty | superseded]
     columns = {name: rows[name] for name in ("source_file", "source_row")}
     columns |= {name: rows[other] for name, other in names.items()}
-    nothing = pa.scalar(None, pa.string())
+    empty_text = pa.scalar(None, pa.string())
     if not show_records:
         of_record = pc.fill_null(pc.equal(columns["column"], "record"), False)
-        columns["value"] = pc.if_else(of_record, nothing, columns["value"])
+        columns["value"] = pc.if_else(of_record, empty_text, columns["value"])
     if old.any():
         replaced = pa.array(old)
         record = rows["record"] if show_records else pa.nulls(len(rows), pa.string())
@@ -100,7 +100,7 @@ def select_as_of(table: pa.Table, dataset: Dataset, as_of: datetime.date, files:
     order and their `record`. `counts`: files, rows (all of `table`), accepted, rejected, later; rows = accepted +
     rejected + later. Raises `DatasetError` where no row is usable.
     """
-    ahead, unwritten = _not_yet(table, as_of)
+    ahead, unwritten = _not_yet_known(table, as_of)
     later, faulty = ahead | unwritten, as_mask(table["fault"].is_valid())
     superseded = superseded_rows(table, ~unwritten)
     schema = row_schema(dataset.covariates)

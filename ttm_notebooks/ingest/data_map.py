@@ -20,7 +20,7 @@ _LAW = {
 }
 
 # %% ../../nbs/07_ingest/50_data_map.ipynb #f59f8331
-def _origin(part: RowSource) -> str:
+def _source_name(part: RowSource) -> str:
     """Feed or files of a part of the description."""
     return f"{part.feed.system}/{part.feed.entity}" if part.feed else ", ".join(part.files)
 
@@ -29,19 +29,19 @@ def _fields(dataset: Dataset) -> list[tuple[str, str, str]]:
     """(field, source, kind) of every mapped column; each field of a source once."""
     fields = []
     for source in dataset.sources:
-        origin = _origin(source)
-        fields += [(header, origin, "place" if name == "region" and source.places else name)
+        source_name = _source_name(source)
+        fields += [(header, source_name, "place" if name == "region" and source.places else name)
                    for name, header in source.columns if header]
-        fields += [(item.column, origin, "covariate") for item in source.covariates.values()]
-        fields += [(header, origin, "join") for join in source.joins for header in join.on]
-        fields += [(header, origin, "order_id") for header in (source.feed.key if source.feed else ())]
+        fields += [(item.column, source_name, "covariate") for item in source.covariates.values()]
+        fields += [(header, source_name, "join") for join in source.joins for header in join.on]
+        fields += [(header, source_name, "order_id") for header in (source.feed.key if source.feed else ())]
     if dataset.stock:
-        fields += [(header, _origin(dataset.stock), name) for name, header in dataset.stock.columns if header]
+        fields += [(header, _source_name(dataset.stock), name) for name, header in dataset.stock.columns if header]
     for table in dataset.tables.values():
         links = table.feed.key if table.feed else ()
-        kinds = {own: "customer" if own in table.customer else "order_id" if header in links else "other"
-                 for own, header in table.columns.items()}
-        fields += [(header, _origin(table), kinds[own]) for own, header in table.columns.items()]
+        kinds = {column: "customer" if column in table.customer else "order_id" if header in links else "other"
+                 for column, header in table.columns.items()}
+        fields += [(header, _source_name(table), kinds[column]) for column, header in table.columns.items()]
     unique = {(field, source): (field, source, kind) for field, source, kind in reversed(fields)}
     return list(unique.values())[::-1]
 

@@ -45,14 +45,17 @@ class PersonalColumns:
 def personal_columns(dataset: Dataset) -> dict[str, PersonalColumns]:
     """Personal columns of each raw table of a data set, by table name."""
     def links(table: Table) -> tuple[str, ...]:
-        return ("record", *(own for own, header in table.columns.items() if table.feed and header in table.feed.key))
+        return (
+            "record",
+            *(column for column, header in table.columns.items() if table.feed and header in table.feed.key),
+        )
 
     tables = {f"table_{name}": PersonalColumns(table.customer, links(table)) for name, table in dataset.tables.items()}
     return {RAW_SALES_TABLE: PersonalColumns()} | tables
 
 # %% ../../nbs/07_ingest/30_erasure.ipynb #9830c4f2
 def _erased_pseudonym(name: str, key: PseudonymKey) -> str:
-    """Keyed hash that is remembered of an erased pseudonym."""
+    """Keyed hash of an erased pseudonym, as the table `suppressed` keeps it."""
     return keyed_hash(f"erased {name}", key)
 
 # %% ../../nbs/07_ingest/30_erasure.ipynb #96a2cf5b
@@ -66,21 +69,21 @@ def _replace_column(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArr
     return table.set_column(table.column_names.index(name), name, values)
 
 # %% ../../nbs/07_ingest/30_erasure.ipynb #65186554
-def _without(table: pa.Table, names: set[str], key: PseudonymKey, columns: PersonalColumns) -> pa.Table:
+def _without_customers(table: pa.Table, names: set[str], key: PseudonymKey, columns: PersonalColumns) -> pa.Table:
     """`table` without the pseudonyms `names` and without the texts that lead to them."""
     for column in (name for name in columns.persons if name in table.column_names):
-        theirs = pc.is_in(table[column], value_set=pa.array(sorted(names), pa.string()))
-        if pc.any(theirs).as_py():
+        matches = pc.is_in(table[column], value_set=pa.array(sorted(names), pa.string()))
+        if pc.any(matches).as_py():
             for link in (name for name in columns.links if name in table.column_names):
                 hidden = map_texts(table[link].cast(pa.string()), lambda text: _erased_link(text, key))
-                table = _replace_column(table, link, pc.if_else(theirs, hidden, table[link]))
-            table = _replace_column(table, column, pc.if_else(theirs, pa.scalar(ERASED), table[column]))
+                table = _replace_column(table, link, pc.if_else(matches, hidden, table[link]))
+            table = _replace_column(table, column, pc.if_else(matches, pa.scalar(ERASED), table[column]))
     return table
 
 # %% ../../nbs/07_ingest/30_erasure.ipynb #00bd36b7
 @dataclass(frozen=True)
 class ErasureFilter:
-    """Takes erased customers out of arriving rows.
+    """Filter that removes erased customers from arriving rows.
 
     `hashes` are the keyed hashes of erased pseudonyms, `records` the hashed record keys that the table already holds.
     """
@@ -95,7 +98,7 @@ class ErasureFilter:
         persons = [column for column in self.columns.persons if self.hashes and column in table.column_names]
         present = {name for column in persons for name in pc.unique(table[column]).to_pylist()} - {None}
         names = {name for name in present if _erased_pseudonym(name, self.key) in self.hashes}
-        table = _without(table, names, self.key, self.columns) if names else table
+        table = _without_customers(table, names, self.key, self.columns) if names else table
         if self.records and "record" in table.column_names:
             table = _replace_column(table, "record", map_texts(table["record"], self.record))
         return table
@@ -109,16 +112,16 @@ class ErasureFilter:
 def erasure_filter(reader: Store | Writer, key: PseudonymKey, columns: PersonalColumns,
                    table: str = RAW_SALES_TABLE) -> ErasureFilter:
     """Filter for rows that arrive for a table. Raises `KeyProblem` where customers were erased under another key."""
-    kept = reader.read(SUPPRESSION_TABLE).to_pylist() if SUPPRESSION_TABLE in reader.tables() else []
-    if others := {row["key_id"] for row in kept} - {key.id}:
+    entries = reader.read(SUPPRESSION_TABLE).to_pylist() if SUPPRESSION_TABLE in reader.tables() else []
+    if others := {row["key_id"] for row in entries} - {key.id}:
         raise KeyProblem(f"customers were erased under the pseudonyms' key {', '.join(sorted(others))}, and the key is "
                          f"now {key.id}: with the new key they would come back; set the former key again")
     records: set[str] = set()
-    if kept and table in reader.tables() and "record" in reader.read(table, {"": []}).column_names:
+    if entries and table in reader.tables() and "record" in reader.read(table, {"": []}).column_names:
         texts = reader.read(table, None, ["record"])["record"]
         hidden = pc.fill_null(pc.starts_with(texts, f"{ERASED} "), False)
         records = set(texts.filter(hidden).to_pylist())
-    return ErasureFilter(key, columns, frozenset(row["mark"] for row in kept), frozenset(records))
+    return ErasureFilter(key, columns, frozenset(row["mark"] for row in entries), frozenset(records))
 
 # %% ../../nbs/07_ingest/30_erasure.ipynb #f914bd2f
 @dataclass(frozen=True)
@@ -135,15 +138,15 @@ def _amounts(reader: Store | Writer, tables: Iterable[str]) -> dict[str, float]:
     """Number of rows, and exact sum of each float column, by table; independent of the order of rows."""
     sums = {}
     for table in tables:
-        kept = reader.read(table)
-        sums[f"{table} rows"] = float(kept.num_rows)
-        for name in (item.name for item in kept.schema if pa.types.is_floating(item.type)):
-            sums[f"{table} {name}"] = math.fsum(value for value in kept[name].to_numpy() if value == value)
+        content = reader.read(table)
+        sums[f"{table} rows"] = float(content.num_rows)
+        for name in (item.name for item in content.schema if pa.types.is_floating(item.type)):
+            sums[f"{table} {name}"] = math.fsum(value for value in content[name].to_numpy() if value == value)
     return sums
 
 # %% ../../nbs/07_ingest/30_erasure.ipynb #93059d0a
 def _replace_rows(writer: Writer, table: str, where: Mapping[str, object], rows: pa.Table) -> int:
-    """Replace the rows that meet a condition, with new fingerprints; returns how many were there."""
+    """Replace the rows that meet a condition, with new fingerprints; return how many were there."""
     if "version" in rows.column_names and rows.num_rows:
         fresh = pa.array(row_versions(rows))
         rows = _replace_column(rows, "version",
@@ -163,24 +166,24 @@ def _hidden_records(rows: pa.Table, key: PseudonymKey) -> pa.Table:
 
 # %% ../../nbs/07_ingest/30_erasure.ipynb #b54cdd7e
 def _erase_from(writer: Writer, table: str, names: set[str], key: PseudonymKey, columns: PersonalColumns) -> int:
-    """Erase the pseudonyms `names` from a table and hide their records in all versions; returns the changed rows."""
-    changed, held = 0, set(writer.read(table, {"": []}).column_names)
-    for column in set(columns.persons) & held:
+    """Erase the pseudonyms `names` from a table and hide their records in all versions; return the changed rows."""
+    changed, present = 0, set(writer.read(table, {"": []}).column_names)
+    for column in set(columns.persons) & present:
         with writer.transaction():
             where = {column: sorted(names)}
-            theirs = writer.read(table, where)
-            changed += _replace_rows(writer, table, where, _without(theirs, names, key, columns))
-            if "record" in held and (records := set(theirs["record"].to_pylist()) - {None}):
+            matches = writer.read(table, where)
+            changed += _replace_rows(writer, table, where, _without_customers(matches, names, key, columns))
+            if "record" in present and (records := set(matches["record"].to_pylist()) - {None}):
                 where = {"record": sorted(records)}  # versions without a customer, or with another customer
                 _replace_rows(writer, table, where, _hidden_records(writer.read(table, where), key))
     return changed
 
 # %% ../../nbs/07_ingest/30_erasure.ipynb #45a32bbb
 def _suppress(writer: Writer, names: set[str], key: PseudonymKey, day: date) -> None:
-    """Remember the erased pseudonyms by their keyed hashes."""
+    """Add the keyed hashes of the erased pseudonyms to the table `suppressed`."""
     exists = SUPPRESSION_TABLE in writer.tables()
-    held = writer.read(SUPPRESSION_TABLE, None, ["mark"])["mark"].to_pylist() if exists else []
-    if new := sorted({_erased_pseudonym(name, key) for name in names} - set(held)):
+    known_marks = writer.read(SUPPRESSION_TABLE, None, ["mark"])["mark"].to_pylist() if exists else []
+    if new := sorted({_erased_pseudonym(name, key) for name in names} - set(known_marks)):
         days = pa.array([day] * len(new), pa.date32())
         writer.append(SUPPRESSION_TABLE, pa.table({"mark": new, "key_id": [key.id] * len(new), "day": days}))
 
@@ -194,8 +197,12 @@ def erase(writer: Writer, identifiers: Iterable[str], key: PseudonymKey, day: da
     """
     names, columns = {customer_pseudonym(identifier, key) for identifier in identifiers}, dict(columns or {})
     _suppress(writer, names, key, day)
-    held = {table: set(writer.read(table, {"": []}).column_names) for table in writer.tables()}
-    tables = [table for table in held if held[table] & set(columns.get(table, PersonalColumns()).persons)]
+    columns_of_table = {table: set(writer.read(table, {"": []}).column_names) for table in writer.tables()}
+    tables = [
+        table
+        for table in columns_of_table
+        if columns_of_table[table] & set(columns.get(table, PersonalColumns()).persons)
+    ]
     before = _amounts(writer, tables)
     changed = {table: _erase_from(writer, table, names, key, columns.get(table, PersonalColumns())) for table in tables}
     if (after := _amounts(writer, tables)) != before:
@@ -226,9 +233,11 @@ def _columns_with(content: pa.Table, identifiers: Sequence[str], key: PseudonymK
     for item in content.schema:
         if pa.types.is_string(item.type) or pa.types.is_large_string(item.type):
             texts = content[item.name]
-            hit = any(pc.any(pc.match_substring(texts, name)).as_py() for name in names)
-            plain = item.name not in _LABELS and pc.any(pc.match_substring_regex(texts, _pattern(identifiers))).as_py()
-            columns += [item.name] if hit or plain else []
+            has_pseudonym = any(pc.any(pc.match_substring(texts, name)).as_py() for name in names)
+            has_identifier = (
+                item.name not in _LABELS and pc.any(pc.match_substring_regex(texts, _pattern(identifiers))).as_py()
+            )
+            columns += [item.name] if has_pseudonym or has_identifier else []
     return columns
 
 # %% ../../nbs/07_ingest/30_erasure.ipynb #76494060
@@ -247,12 +256,12 @@ def _files_with(files: Iterable[Path], identifiers: Sequence[str], key: Pseudony
     """Files that hold a pseudonym or an identifier."""
     long = [identifier for identifier in identifiers if len(normalise_identifier(identifier)) >= 6]
     names = [customer_pseudonym(identifier, key).encode() for identifier in identifiers]
-    words = re.compile(_pattern(long).replace("0-9A-Za-z", "0-9A-Za-z.").encode()) if long else None
+    pattern = re.compile(_pattern(long).replace("0-9A-Za-z", "0-9A-Za-z.").encode()) if long else None
     hits = []
     for file in files:
         parts, page = _readable(file), file.suffix in _PAGES
-        plain = words is not None and not page and any(words.search(part) for part in parts)
-        hits += [file] if plain or any(name in part for name in names for part in parts) else []
+        has_identifier = pattern is not None and not page and any(pattern.search(part) for part in parts)
+        hits += [file] if has_identifier or any(name in part for name in names for part in parts) else []
     return hits
 
 # %% ../../nbs/07_ingest/30_erasure.ipynb #521c8590
@@ -265,7 +274,7 @@ def find_identifiers(store: Store, identifiers: Iterable[str], key: PseudonymKey
     people = list(identifiers)
     hits = [f"table {table}, column {name}" for table in store.tables()
             for name in _columns_with(store.read(table), people, key)]
-    own = [store.path, store.work, Path(f"{store.work}.wal")] if hasattr(store, "path") else []
-    others = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()] if folder else []
-    files = {path.resolve(): path for path in [*own, *others] if path.exists()}
+    store_files = [store.path, store.work, Path(f"{store.work}.wal")] if hasattr(store, "path") else []
+    folder_files = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()] if folder else []
+    files = {path.resolve(): path for path in [*store_files, *folder_files] if path.exists()}
     return hits + [f"file {file}" for file in _files_with(files.values(), people, key)]

@@ -34,11 +34,11 @@ def read_rows(dataset: Dataset, as_of: datetime.date | None = None) -> SourceRow
     """Read all files of `dataset` as of the morning of `as_of` (default: `as_of` in dataset.yaml); see `select_as_of`.
 
     Rows keep the order of files and lines. Raises `DatasetError` for a file that cannot be read as a whole, with file,
-    place and remedy, and `UsageError` where a source is a feed of a system.
+    row and remedy, and `UsageError` where a source is a feed of a system.
     """
     if any(source.feed for source in dataset.sources):
         raise UsageError(f"{dataset.name} reads from systems", "a data set of files",
-                         "load it into a warehouse: ingest.landing.land")
+                         "load it into a warehouse with ingest.landing.load_increment")
     key, blocks, files = pseudonym_key_of(dataset), [], 0
     for index in range(len(dataset.sources)):
         tables, paths = join_tables(dataset, index), find_files(dataset, index)

@@ -87,7 +87,7 @@ def _rows_of(dataset: Dataset, number: int, name: str) -> dict[str, object]:
 
 # %% ../../nbs/07_ingest/80_landing.ipynb #805009ca
 def _withdraw(writer: Writer, dataset: Dataset, table: str, number: int, name: str) -> int:
-    """Delete the rows of one file or feed; returns how many."""
+    """Delete the rows of one file or feed; return how many."""
     return writer.delete(table, _rows_of(dataset, number, name)) if table in writer.tables() else 0
 
 # %% ../../nbs/07_ingest/80_landing.ipynb #6129fb22
@@ -103,7 +103,7 @@ def _append(writer: Writer, rows: pa.Table, dataset: Dataset, target: LoadTarget
 # %% ../../nbs/07_ingest/80_landing.ipynb #a650b469
 def _load_file(writer: Writer, dataset: Dataset, target: LoadTarget, name: str, file: Path,
                progress: Callable[[int], Any]) -> int:
-    """Replace the rows of one file; returns how many there are. Raises `DatasetError` where it changes meanwhile."""
+    """Replace the rows of one file; return how many there are. Raises `DatasetError` where it changes meanwhile."""
     state, count = hash_file(file), 0
     with writer.transaction(), file_named_in_errors(file):
         _withdraw(writer, dataset, target.table, target.number, name)
@@ -234,11 +234,13 @@ def _check_key(rows: pa.Table, versions: np.ndarray, target: LoadTarget) -> None
     """Raise `SourceFault` where a page holds two different rows with the same key and change stamp."""
     columns = {"record": rows["record"].to_pandas(), "changed": rows["changed"].to_pandas(), "version": versions}
     frame = pd.DataFrame(columns).drop_duplicates()
-    if (same := frame.duplicated(["record", "changed"])).any():
-        raise SourceFault(f"{target.feed_name}: {int(same.sum())} rows share their key {', '.join(target.feed.key)} "
-                          f"with another row, for example {frame.loc[same, 'record'].iloc[0]!r}",
-                          "key columns that together identify each row",
-                          "add the missing column to key, for example the item's number to the order's")
+    if (repeated := frame.duplicated(["record", "changed"])).any():
+        raise SourceFault(
+            f"{target.feed_name}: {int(repeated.sum())} rows share their key {', '.join(target.feed.key)} "
+            f"with another row, for example {frame.loc[repeated, 'record'].iloc[0]!r}",
+            "key columns that together identify each row",
+            "add the missing column to key, for example the item's number to the order's",
+        )
 
 # %% ../../nbs/07_ingest/80_landing.ipynb #24cf39b3
 def _changed_back(writer: Writer, dataset: Dataset, target: LoadTarget, rows: pa.Table, versions: np.ndarray,
@@ -249,18 +251,18 @@ def _changed_back(writer: Writer, dataset: Dataset, target: LoadTarget, rows: pa
     """
     if not len(known) or not target.feed.changed or target.table not in writer.tables():
         return []
-    records, stamps, back = rows["record"].to_pylist(), rows["changed"].to_pandas(), {}
+    records, stamps, reverted = rows["record"].to_pylist(), rows["changed"].to_pandas(), {}
     where = _rows_of(dataset, target.number, target.feed_name) | {"record": sorted({records[index] for index in known})}
-    held = writer.read(target.table, where=where, columns=["record", "version", "changed", "source_row"]).to_pandas()
-    newest = order_versions(held, ["record"]).drop_duplicates("record", keep="last").set_index("record")
+    stored = writer.read(target.table, where=where, columns=["record", "version", "changed", "source_row"]).to_pandas()
+    newest = order_versions(stored, ["record"]).drop_duplicates("record", keep="last").set_index("record")
     for index in known.tolist():
         if (name := records[index]) not in newest.index:
             continue
         last, stamp = newest.loc[name], stamps[index]
         same_stamp = last["changed"] == stamp or pd.isna(stamp)
         if same_stamp and last["version"] != versions[index] and last["version"] not in cursor.read:
-            back[name] = index
-    return sorted(back.values())
+            reverted[name] = index
+    return sorted(reverted.values())
 
 # %% ../../nbs/07_ingest/80_landing.ipynb #31640d85
 def _new_rows(writer: Writer, dataset: Dataset, page: pa.Table, target: LoadTarget, cursor: FeedCursor) -> pa.Table:
@@ -270,8 +272,8 @@ def _new_rows(writer: Writer, dataset: Dataset, page: pa.Table, target: LoadTarg
     _check_key(rows, versions, target)
     fresh = cursor.new_rows(versions)
     known = np.setdiff1d(np.arange(len(versions)), fresh)
-    back = _changed_back(writer, dataset, target, rows, versions, known, cursor)
-    fresh = pa.array(np.sort(np.concatenate([fresh, np.array(back, dtype=np.int64)])))
+    reverted = _changed_back(writer, dataset, target, rows, versions, known, cursor)
+    fresh = pa.array(np.sort(np.concatenate([fresh, np.array(reverted, dtype=np.int64)])))
     rows = rows.append_column("version", pa.array(versions)).take(fresh)
     numbers = pa.array(np.arange(cursor.next_row, cursor.next_row + len(fresh)), pa.int64())
     cursor.next_row += len(fresh)
@@ -282,29 +284,29 @@ def _open_cursor(writer: Writer, dataset: Dataset, target: LoadTarget, summary: 
                  now: pd.Timestamp) -> FeedCursor:
     """Begin to read a feed; warns (`SourceWarning`) where its rows are withdrawn."""
     name = target.feed_name
-    mark = _watermarks(writer, dataset, target.number).get((target.number, name))
-    if mark is not None and mark["rules"].split("+")[0] != target.rules.split("+")[0]:
+    watermark = _watermarks(writer, dataset, target.number).get((target.number, name))
+    if watermark is not None and watermark["rules"].split("+")[0] != target.rules.split("+")[0]:
         with writer.transaction():
             count = _withdraw(writer, dataset, target.table, target.number, name)
             _delete_watermark(writer, dataset, target.number, name)
-        summary.withdrawn, mark = summary.withdrawn + count, None
+        summary.withdrawn, watermark = summary.withdrawn + count, None
         if count and target.feed.changed:
             warnings.warn(SourceWarning(
                 f"dataset.yaml now reads {name} in another way, so its {count} rows were withdrawn and are read again; "
                 "its corrections since the first load are lost (published snapshots keep theirs)"), stacklevel=2)
-    if mark is None or not target.feed.changed:
+    if watermark is None or not target.feed.changed:
         return FeedCursor(None, set(), 1, now)
     seen, last = set(), 0
     if target.table in writer.tables():
         where = _rows_of(dataset, target.number, name)
-        kept = writer.read(target.table, where=where, columns=["version", "source_row"])
-        seen, last = set(kept["version"].to_pylist()), pc.max(kept["source_row"]).as_py() or 0
-    return FeedCursor((mark["state"] or None) if mark["rules"] == target.rules else None, seen, 1 + last, now)
+        stored = writer.read(target.table, where=where, columns=["version", "source_row"])
+        seen, last = set(stored["version"].to_pylist()), pc.max(stored["source_row"]).as_py() or 0
+    return FeedCursor((watermark["state"] or None) if watermark["rules"] == target.rules else None, seen, 1 + last, now)
 
 # %% ../../nbs/07_ingest/80_landing.ipynb #b9d949fe
 def _replace_feed(writer: Writer, dataset: Dataset, target: LoadTarget, pages: Iterator[pa.Table],
                   cursor: FeedCursor, progress: Callable[[int], Any]) -> int:
-    """Replace a feed without change times as a whole, in one transaction; returns its rows."""
+    """Replace a feed without change times as a whole, in one transaction; return its rows."""
     count = 0
     with writer.transaction():
         _withdraw(writer, dataset, target.table, target.number, target.feed_name)
@@ -317,7 +319,7 @@ def _replace_feed(writer: Writer, dataset: Dataset, target: LoadTarget, pages: I
 # %% ../../nbs/07_ingest/80_landing.ipynb #990856db
 def _update_feed(writer: Writer, dataset: Dataset, target: LoadTarget, pages: Iterator[pa.Table],
                  cursor: FeedCursor, progress: Callable[[int], Any]) -> int:
-    """Append the new rows of a feed, page by page, each with its watermark; returns how many."""
+    """Append the new rows of a feed, page by page, each with its watermark; return how many."""
     count, name = 0, target.feed_name
     for page in pages:
         rows = _new_rows(writer, dataset, page, target, cursor)
@@ -350,10 +352,10 @@ def _newest_versions(writer: Writer, dataset: Dataset, target: LoadTarget) -> pd
     """Newest version of each record of a feed: record, changed, source_row, fault."""
     names = ["record", "changed", "source_row", "fault"]
     try:
-        held = writer.read(target.table, where=_rows_of(dataset, target.number, target.feed_name)).to_pandas()
+        stored = writer.read(target.table, where=_rows_of(dataset, target.number, target.feed_name)).to_pandas()
     except DatasetError:  # the feed has no rows yet
         return pd.DataFrame(columns=names)
-    return order_versions(held.reindex(columns=names), ["record"]).drop_duplicates("record", keep="last")
+    return order_versions(stored.reindex(columns=names), ["record"]).drop_duplicates("record", keep="last")
 
 # %% ../../nbs/07_ingest/80_landing.ipynb #17c52a0f
 def _deleted_rows(records: Sequence[str], first_row: int, target: LoadTarget, now: pd.Timestamp) -> pa.Table:
@@ -382,22 +384,22 @@ def _check_vanished(vanished: int, present: int, target: LoadTarget) -> None:
 # %% ../../nbs/07_ingest/80_landing.ipynb #076266d0
 def _load_deletions(writer: Writer, dataset: Dataset, target: LoadTarget, summary: LoadSummary,
                     now: pd.Timestamp) -> None:
-    """Mark the records that the system no longer has, and unmark those that it has again."""
+    """Add a `DELETED` version for each record that has vanished; remove it for each record that has returned."""
     feed, present = target.feed.model_copy(update={"changed": None}), set()
-    shown = target.erased.record if target.erased else str
+    stored_key = target.erased.record if target.erased else str
     for page in feed_pages(dataset.systems[feed.system], feed, list(feed.key)):
-        present.update(map(shown, record_keys(page, feed.key).to_pylist()))
-    held = _newest_versions(writer, dataset, target)
-    is_there, was_deleted = held["record"].isin(present), held["fault"] == DELETED
-    vanished = held.loc[~is_there & ~was_deleted, "record"].tolist()
-    back = held.loc[is_there & was_deleted, "record"].tolist()
+        present.update(map(stored_key, record_keys(page, feed.key).to_pylist()))
+    newest = _newest_versions(writer, dataset, target)
+    is_present, was_deleted = newest["record"].isin(present), newest["fault"] == DELETED
+    vanished = newest.loc[~is_present & ~was_deleted, "record"].tolist()
+    returned = newest.loc[is_present & was_deleted, "record"].tolist()
     _check_vanished(len(vanished), int((~was_deleted).sum()), target)
-    first_row = 1 + int(held["source_row"].max()) if len(held) else 1
+    first_row = 1 + int(newest["source_row"].max()) if len(newest) else 1
     with writer.transaction():
         if vanished:
             _append(writer, _deleted_rows(vanished, first_row, target, now), dataset, target)
-        if back:
-            writer.delete(target.table, {"dataset": dataset.id, "source": target.number, "record": back,
+        if returned:
+            writer.delete(target.table, {"dataset": dataset.id, "source": target.number, "record": returned,
                                          "fault": DELETED})
     summary.vanished += len(vanished)
 
@@ -420,7 +422,7 @@ def _withdraw_missing(writer: Writer, dataset: Dataset, summary: LoadSummary) ->
 # %% ../../nbs/07_ingest/80_landing.ipynb #20626a81
 def load_increment(dataset: Dataset, writer: Writer, progress: bool = False,
                    now: datetime.datetime | None = None) -> LoadSummary:
-    """Load everything new in the data set's sources into the raw tables; returns what changed.
+    """Load everything new in the data set's sources into the raw tables; return what changed.
 
     May be killed and repeated. `now` (UTC) is the time of the load; default: the clock. Raises `DatasetError` as
     `read_rows` does, and for a system that cannot be reached or has changed its columns. Warns (`SourceWarning`) of
@@ -430,9 +432,9 @@ def load_increment(dataset: Dataset, writer: Writer, progress: bool = False,
     moment = pd.Timestamp(now or datetime.datetime.now(datetime.UTC).replace(tzinfo=None))
     targets = _with_filters(writer, dataset, targets_of(dataset, key), key)
     feeds = {(target.number, target.feed_name) for target in targets if target.feed}
-    of_files = {target.number for target in targets if not target.feed}
-    summary.withdraw = [(row["table"], *mark) for mark, row in _watermarks(writer, dataset).items()
-                        if mark not in feeds and mark[0] not in of_files]
+    file_targets = {target.number for target in targets if not target.feed}
+    summary.withdraw = [(row["table"], *name_of_row) for name_of_row, row in _watermarks(writer, dataset).items()
+                        if name_of_row not in feeds and name_of_row[0] not in file_targets]
     for target in targets:
         if target.schema is not None:  # outside of a transaction: a database locks a table that gets a column
             writer.append(target.table, target.schema.empty_table())

@@ -40,7 +40,7 @@ class LoadTarget:
     rules: str  # hash of everything that decides how rows are parsed
     parse: Callable[[Block, str], pa.Table]
     schema: pa.Schema | None = None  # of the raw table, where it is known beforehand
-    files: int | str | None = None  # the name of its files for `find_files`
+    files: int | str | None = None  # argument `index` of `find_files`
     erased: ErasureFilter | None = None
 
     @property
@@ -62,13 +62,14 @@ def _rules(dataset: Dataset, part: Any, key: PseudonymKey | None) -> str:
     """Hash of the settings that decide how the rows of `part` are parsed, "+", hash of its join tables."""
     joins = [hash_file(dataset.folder / join.file) for join in getattr(part, "joins", ())
              if (dataset.folder / join.file).is_file()]
-    kept = part.model_dump(mode="json", by_alias=True, exclude={"files": True, "feed": {"overlap", "deletions"}})
+    settings = part.model_dump(mode="json", by_alias=True, exclude={"files": True, "feed": {"overlap", "deletions"}})
     privacy = [bool(dataset.privacy), key.id if key else None]
-    return f"{hash_json([kept, dataset.locale, dataset.earliest, *privacy])}+{hash_json(joins)}"
+    return f"{hash_json([settings, dataset.locale, dataset.earliest, *privacy])}+{hash_json(joins)}"
 
 # %% ../../nbs/07_ingest/75_load_targets.ipynb #496150d8
 def _parse_source(dataset: Dataset, index: int, tables: list, key: PseudonymKey | None, block: Block,
                   name: str) -> pa.Table:
+    """Parse a block of source `index`, with the arguments in the order that `partial` needs."""
     return parse_rows(block, dataset, index, name, tables, key)
 
 # %% ../../nbs/07_ingest/75_load_targets.ipynb #b97e3369
@@ -93,8 +94,8 @@ def _parse_table(table: Table, key: PseudonymKey | None, block: Block, name: str
     if block.broken:
         broken = block.broken[0]
         raise DatasetError(f"{name}, row {broken['source_row']}: {broken['reason']}", remedy="correct that row")
-    columns = {own: pseudonyms(block.columns[header].cast(pa.string()), key) if own in table.customer
-               else block.columns[header] for own, header in table.columns.items()}
+    columns = {column: pseudonyms(block.columns[header].cast(pa.string()), key) if column in table.customer
+               else block.columns[header] for column, header in table.columns.items()}
     width = len(block.numbers)
     return pa.table(columns | {"source_file": pa.array([name] * width, pa.string()),
                                "source_row": pa.array(block.numbers), "changed": pa.nulls(width, pa.timestamp("us"))})
@@ -103,13 +104,15 @@ def _parse_table(table: Table, key: PseudonymKey | None, block: Block, name: str
 def _table_target(dataset: Dataset, number: int, name: str, key: PseudonymKey | None) -> LoadTarget:
     """Target of the further table `name`."""
     table = dataset.tables[name]
-    headers = {header: key_location(dataset, "tables", name, "columns", own) for own, header in table.columns.items()}
+    headers = {
+        header: key_location(dataset, "tables", name, "columns", column) for column, header in table.columns.items()
+    }
     return LoadTarget(number, f"table_{name}", table, headers, _rules(dataset, table, key),
                       partial(_parse_table, table, key), files=name)
 
 # %% ../../nbs/07_ingest/75_load_targets.ipynb #10e39d7b
 def targets_of(dataset: Dataset, key: PseudonymKey | None) -> list[LoadTarget]:
-    """Everything that the description wants loaded, sales first."""
+    """Load targets of a data set: sources, then the stock, then further tables."""
     targets = [_source_target(dataset, index, key) for index in range(len(dataset.sources))]
     targets += [_stock_target(dataset)] if dataset.stock else []
     return targets + [_table_target(dataset, -2 - index, name, key) for index, name in enumerate(dataset.tables)]

@@ -32,8 +32,8 @@ def row_versions(table: pa.Table) -> np.ndarray:
     ignored = [name for name in ("source_row", "version", "dataset", "source") if name in table.column_names]
     content = table.drop_columns(ignored)
     for index, item in enumerate(content.schema):
-        whole = pa.types.is_integer(item.type) or pa.types.is_boolean(item.type) or pa.types.is_null(item.type)
-        if whole:  # as pandas columns they would change their type with the first empty cell
+        to_text = pa.types.is_integer(item.type) or pa.types.is_boolean(item.type) or pa.types.is_null(item.type)
+        if to_text:  # as pandas columns they would change their type with the first empty cell
             content = content.set_column(index, item.name, content[item.name].cast(pa.string()))
     return pd.util.hash_pandas_object(content.to_pandas(), index=False).to_numpy().view(np.int64)
 
@@ -54,7 +54,7 @@ def stamp_texts(stamps: pa.ChunkedArray) -> pd.Series:
 def change_times(stamps: pa.ChunkedArray, feed: str) -> pa.Array:
     """Change stamps of any type as timestamps in UTC; null for an empty or unreadable stamp.
 
-    `feed` is the name for messages. Raises `SourceFault` where not one of the stamps can be read.
+    `feed` is the name for messages. Raises `SourceFault` if no stamp can be read.
     """
     texts = stamp_texts(stamps)
     times = pd.to_datetime(texts, utc=True, format="ISO8601", errors="coerce").dt.tz_localize(None)
@@ -75,16 +75,16 @@ def cancelled_rows(marks: pa.ChunkedArray) -> np.ndarray:
     return ~as_mask(pc.is_in(pc.fill_null(texts, ""), pa.array(_NOT_CANCELLED)))
 
 # %% ../../nbs/07_ingest/20_record_versions.ipynb #23285e1f
-def order_versions(versions: pd.DataFrame, same: Sequence[str]) -> pd.DataFrame:
-    """Versions of records, from the oldest to the newest; the columns `same` identify a record.
+def order_versions(versions: pd.DataFrame, record_columns: Sequence[str]) -> pd.DataFrame:
+    """Versions of records, from the oldest to the newest; the columns `record_columns` identify a record.
 
     Needs the columns `changed` and `source_row`. The order is by time of change, then by row number.
     """
     versions = versions.sort_values("source_row", kind="stable")
     times = versions["changed"]
     if times.isna().any():
-        latest = times.groupby([versions[name] for name in same]).cummax()
-        times = times.fillna(latest.groupby([versions[name] for name in same]).ffill())
+        latest = times.groupby([versions[name] for name in record_columns]).cummax()
+        times = times.fillna(latest.groupby([versions[name] for name in record_columns]).ffill())
     return versions.assign(changed=times).sort_values("changed", na_position="first", kind="stable")
 
 # %% ../../nbs/07_ingest/20_record_versions.ipynb #d6f104b9
@@ -98,8 +98,8 @@ def superseded_rows(table: pa.Table, known: np.ndarray) -> np.ndarray:
     superseded = np.zeros(len(table), dtype=bool)
     if not has_records(table):
         return superseded
-    same = [name for name in ("source", "source_file", "record") if name in table.column_names]
-    versions = table.select([*same, "changed", "source_row"]).to_pandas()
-    versions = order_versions(versions[known & versions["record"].notna()], same)
-    superseded[versions.index[versions.duplicated(same, keep="last")]] = True
+    record_columns = [name for name in ("source", "source_file", "record") if name in table.column_names]
+    versions = table.select([*record_columns, "changed", "source_row"]).to_pandas()
+    versions = order_versions(versions[known & versions["record"].notna()], record_columns)
+    superseded[versions.index[versions.duplicated(record_columns, keep="last")]] = True
     return superseded

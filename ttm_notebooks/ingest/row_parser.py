@@ -43,14 +43,14 @@ class _ParsedBlock:
         return np.logical_or.reduce([mask for mask, _, _ in self.faults])
 
     def add(self, name: str, header: str, parsed: Parsed) -> pa.Array:
-        """Keep a parsed column and its faults; returns the column."""
+        """Keep a parsed column and its faults; return the column."""
         self.columns[name] = parsed.values
         self.faults += [(mask, header, sentence) for mask, sentence in parsed.faults]
         return parsed.values
 
 # %% ../../nbs/07_ingest/10_row_parser.ipynb #db76ee48
 def _add_joins(block: Block, source: Source, tables: list) -> list[tuple[np.ndarray, str, str]]:
-    """Add the columns of each join to the block; returns the faults of keys that are not in the joined table."""
+    """Add the columns of each join to the block; return the faults of keys that are not in the joined table."""
     faults = []
     for join, (keys, added) in zip(source.joins, tables):
         ((header, _),) = join.on.items()

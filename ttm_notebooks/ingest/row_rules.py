@@ -51,10 +51,10 @@ def _rule_frame(rows: pa.Table, covariates: Sequence[str]) -> pd.DataFrame:
     days = {name: rows[name].cast(pa.date32()) for name in ("date", "covered_until")}
     numbers = {name: rows[name].cast(pa.float64()) for name in ("units", "revenue", *covariates)}
     frame = pa.table(texts | days | numbers).to_pandas(date_as_object=False)
-    both = frame[["units", "revenue"]]
-    frame["known"] = both.notna().sum(axis=1)
+    amounts = frame[["units", "revenue"]]
+    frame["known"] = amounts.notna().sum(axis=1)
     frame["signs"] = np.where(np.sign(frame["units"]) * np.sign(frame["revenue"]) < 0, -1, 1)
-    frame["lowest"] = both.min(axis=1)
+    frame["lowest"] = amounts.min(axis=1)
     return frame
 
 # %% ../../nbs/07_ingest/15_row_rules.ipynb #1a050a58
@@ -138,9 +138,9 @@ def _distinct_records(rows: pa.Table, key: pd.DataFrame) -> np.ndarray:
     """Rows whose key is shared only by other records of the same system, bool [rows]: two items, not two copies."""
     if "record" not in rows.column_names or not rows.num_rows:
         return np.zeros(rows.num_rows, dtype=bool)
-    origin = rows.select(["source_file", "record"]).to_pandas()
+    records = rows.select(["source_file", "record"]).to_pandas()
     number = key.groupby(list(key.columns)).ngroup().to_numpy()
-    groups = origin.assign(known=origin["record"].notna(), key=number).groupby("key")
+    groups = records.assign(known=records["record"].notna(), key=number).groupby("key")
     return (groups["known"].transform("all") & (groups["source_file"].transform("nunique") == 1)).to_numpy()
 
 # %% ../../nbs/07_ingest/15_row_rules.ipynb #47e752d6
@@ -165,7 +165,7 @@ REPEATED_KEY = "product, region, date, order_id"  # the quarantine's "column" of
 
 # %% ../../nbs/07_ingest/15_row_rules.ipynb #8ed9c0da
 def _raw_json(rows: pa.Table) -> pa.ChunkedArray:
-    """Each row as JSON text, without its origin and without columns that lead to a customer."""
+    """Each row as JSON text, without file, row number and columns that lead to a customer."""
     hidden = ("source_file", "source_row", "customer", "changed", "record")
     plain = rows.drop_columns([name for name in hidden if name in rows.column_names])
     with private_database() as connection:

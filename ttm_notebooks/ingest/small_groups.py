@@ -33,9 +33,9 @@ def find_small_groups(rows: pa.Table, smallest: int) -> pa.Table:
 
 # %% ../../nbs/07_ingest/40_small_groups.ipynb #717c536e
 _SECONDARY = """
-    UPDATE cells SET gone = TRUE FROM (
-        SELECT {total} AS part, week, arg_min(struct_pack(product, region), size) FILTER (NOT gone) AS cell
-        FROM cells GROUP BY ALL HAVING count(*) FILTER (gone) = 1 AND count(*) > 1) AS lonely
+    UPDATE cells SET suppressed = TRUE FROM (
+        SELECT {total} AS part, week, arg_min(struct_pack(product, region), size) FILTER (NOT suppressed) AS cell
+        FROM cells GROUP BY ALL HAVING count(*) FILTER (suppressed) = 1 AND count(*) > 1) AS lonely
     WHERE cells.week = lonely.week AND cells.product = lonely.cell.product AND cells.region = lonely.cell.region"""
 
 # %% ../../nbs/07_ingest/40_small_groups.ipynb #a38b7a34
@@ -43,10 +43,10 @@ def cells_to_suppress(rows: pa.Table, smallest: int) -> pa.Table:
     """Cells to leave out (product, region, week): the small cells, and those that protect them from subtraction."""
     with private_database() as connection:
         connection.register("rows", rows)
-        connection.execute(f"CREATE TABLE cells AS SELECT *, customers < {int(smallest)} AS gone FROM ({_CELLS})")
+        connection.execute(f"CREATE TABLE cells AS SELECT *, customers < {int(smallest)} AS suppressed FROM ({_CELLS})")
         for total in ("region", "product", "region", "product"):
             connection.execute(_SECONDARY.format(total=total))
-        query = "SELECT product, region, week FROM cells WHERE gone ORDER BY ALL"
+        query = "SELECT product, region, week FROM cells WHERE suppressed ORDER BY ALL"
         return connection.execute(query).to_arrow_table()
 
 # %% ../../nbs/07_ingest/40_small_groups.ipynb #14b4ea19

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['HEAD', 'STRATEGIES', 'PRECISIONS', 'Strategy', 'get_strategy', 'settle_strategy', 'trainable_names', 'peak_memory',
-           'FinetuneResult', 'region_codes', 'finetune', 'origin_errors', 'strategy_table']
+           'FinetuneResult', 'region_codes', 'finetune', 'cutoff_errors', 'strategy_table']
 
 # %% ../../nbs/09_model/30_finetune.ipynb #8c731077
 import contextlib
@@ -334,21 +334,21 @@ def _new_model(model: WeeklyModel, network: nn.Module, strategy: str, panel: Pan
 
 # %% ../../nbs/09_model/30_finetune.ipynb #16f949d3
 def finetune(model: WeeklyModel, panel: Panel, strategy: str = "auto",
-             origin: int | datetime.date | np.datetime64 | None = None, steps: int = 150, batch_size: int = 128,
+             cutoff: int | datetime.date | np.datetime64 | None = None, steps: int = 150, batch_size: int = 128,
              learning_rate: float | None = None, validation_weeks: int = 52, check_every: int = 25, patience: int = 4,
              forget: float = 0.2, clip_norm: float = 1.0, weight_decay: float = 0.0, precision: str = "float32",
              device: str | None = None, seed: int = 0, progress: bool = True,
              on_check: Callable[[dict], None] = lambda row: None) -> FinetuneResult:
-    """Fine-tune a copy of `model` on the weeks of `panel` before `origin` (a number of weeks or a date; None: all).
+    """Fine-tune a copy of `model` on the weeks of `panel` before `cutoff` (a number of weeks or a date; None: all).
 
     `strategy` names what is trained (see `STRATEGIES`; `auto`: see `settle_strategy`). Training takes `steps` batches
     of `batch_size` windows. Every `check_every` steps the network is scored on the last `validation_weeks` before the
-    origin, at most a fifth of the history (0: the last state is kept, not validated); training stops after `patience`
+    cutoff, at most a fifth of the history (0: the last state is kept, not validated); training stops after `patience`
     checks without gain. `forget` is the share of windows with a shortened history. `precision` is float32, bfloat16 or
     (GPU only) float16. `on_check` receives each row of the history. Raises UsageError for unusable arguments, TTMError
     for a history that is too short.
     """
-    seen = panel if origin is None else panel.slice(end=origin)
+    seen = panel if cutoff is None else panel.slice(end=cutoff)
     trained_on = torch.device(device or model.device)
     strategy = settle_strategy(strategy, seen.n_weeks, model.horizon)
     names = trainable_names(model.network, strategy)
@@ -372,21 +372,21 @@ def finetune(model: WeeklyModel, panel: Panel, strategy: str = "auto",
                           vars(plan) | {"seed": seed, "origin": str(seen.weeks[-1] + 7)})
 
 # %% ../../nbs/09_model/30_finetune.ipynb #e2e8d155
-def origin_errors(model: WeeklyModel, panel: Panel, origin: int) -> dict[str, float]:
-    """WAPE per channel of `model` on the weeks of `panel` from `origin` on, at most its horizon."""
-    past, codes = np.s_[:, :origin], region_codes(model, panel)
+def cutoff_errors(model: WeeklyModel, panel: Panel, cutoff: int) -> dict[str, float]:
+    """WAPE per channel of `model` on the weeks of `panel` from `cutoff` on, at most its horizon."""
+    past, codes = np.s_[:, :cutoff], region_codes(model, panel)
     usable = panel.observed[past] & ~panel.censored[past]
     _, mean = model.predict_arrays(np.where(usable, panel.values[past], 0.0), usable,
                                    static=None if codes is None else codes[:, None])
-    actual = panel.values[:, origin:origin + model.horizon]
-    known = panel.observed[:, origin:origin + model.horizon]
+    actual = panel.values[:, cutoff:cutoff + model.horizon]
+    known = panel.observed[:, cutoff:cutoff + model.horizon]
     return {channel: wape(actual[..., index], mean[:, :actual.shape[1], index], known[..., index])
             for index, channel in enumerate(panel.channels)}
 
 # %% ../../nbs/09_model/30_finetune.ipynb #7097abe8
 def _table_row(name: str, results: Sequence[FinetuneResult], errors: Sequence[dict[str, float]],
                before: Sequence[dict[str, float]]) -> dict[str, Any]:
-    """Row of the table from the runs of a strategy at several origins."""
+    """Row of the table from the runs of a strategy at several cutoffs."""
     row = {"strategy": name, "trainable": results[0].trainable if results else 0,
            "share": results[0].share if results else 0.0,
            "seconds": float(np.mean([result.seconds for result in results])) if results else 0.0,
@@ -398,18 +398,18 @@ def _table_row(name: str, results: Sequence[FinetuneResult], errors: Sequence[di
 
 # %% ../../nbs/09_model/30_finetune.ipynb #8e2eabef
 def strategy_table(model: WeeklyModel, panel: Panel, strategies: Sequence[str] = tuple(STRATEGIES),
-                   origins: Sequence[int] | None = None, **settings: Any) -> pd.DataFrame:
-    """Measure `strategies` at `origins` (numbers of weeks; the default holds out the last 26 weeks).
+                   cutoffs: Sequence[int] | None = None, **settings: Any) -> pd.DataFrame:
+    """Measure `strategies` at `cutoffs` (numbers of weeks; the default holds out the last 26 weeks).
 
-    Columns: strategy, trainable, share, seconds (mean over origins), peak_memory_mb (their maximum), WAPE per channel
-    before and after on the weeks after each origin, and the number of origins at which the validation loss improved.
+    Columns: strategy, trainable, share, seconds (mean over cutoffs), peak_memory_mb (their maximum), WAPE per channel
+    before and after on the weeks after each cutoff, and the number of cutoffs at which the validation loss improved.
     `settings` go to `finetune`.
     """
-    origins = [panel.n_weeks - model.horizon] if origins is None else list(origins)
-    before = [origin_errors(model, panel, origin) for origin in origins]
+    cutoffs = [panel.n_weeks - model.horizon] if cutoffs is None else list(cutoffs)
+    before = [cutoff_errors(model, panel, cutoff) for cutoff in cutoffs]
     rows = [_table_row("as it came", [], before, before)]
     for strategy in strategies:
-        results = [finetune(model, panel, strategy, origin, **settings) for origin in origins]
-        errors = [origin_errors(result.model, panel, origin) for result, origin in zip(results, origins)]
+        results = [finetune(model, panel, strategy, cutoff, **settings) for cutoff in cutoffs]
+        errors = [cutoff_errors(result.model, panel, cutoff) for result, cutoff in zip(results, cutoffs)]
         rows.append(_table_row(strategy, results, errors, before))
     return pd.DataFrame(rows)

@@ -42,7 +42,7 @@ def network_config(patch_length: int = 26, d_model: int = 128, num_layers: int =
 
 # %% ../../nbs/09_model/00_network.ipynb #1e260ec5
 class ObservedPatcher(nn.Module):
-    """Patches [batch, channel, patch, patch_length], NaN if not observed -> embedding [batch, channel, patch, d_model]."""
+    """Patches [batch, channel, patch, patch_length], NaN if unobserved -> embedding [batch, channel, patch, d_model]."""
 
     def __init__(self, patch_length: int, d_model: int):
         super().__init__()

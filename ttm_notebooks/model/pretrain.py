@@ -285,8 +285,8 @@ A TinyTimeMixer for weekly demand: {context} weeks of history in, {horizon} week
 | network | {network} |
 
 ## How it was trained
-From scratch on synthetic demand only (`sample_demand` in `ttm_notebooks.model.prior`): {steps:,} steps of {series} series
-of units and revenue, that is {windows:,} windows; pinball loss, {optimizer}, OneCycle to {rate:g}, averaged weights,
+From scratch on synthetic demand only (`sample_demand` in `ttm_notebooks.model.prior`): {steps:,} steps of
+{series} series of units and revenue, that is {windows:,} windows; pinball loss, {optimizer}, OneCycle to {rate:g}, averaged weights,
 seed {seed}.
 Training used no real series. The real series named below served to choose among variants.
 

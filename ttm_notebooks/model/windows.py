@@ -32,7 +32,7 @@ class TrainingSpan:
 def plan_span(total: int, horizon: int = 26, context_length: int = 104, validation_weeks: int = 52) -> TrainingSpan:
     """Split `total` weeks into training and validation weeks. Raises TTMError for fewer than 16 weeks."""
     if total < 16:
-        raise TTMError(f"{total} weeks before the origin", "at least 16 weeks to fine-tune on",
+        raise TTMError(f"{total} weeks before the cutoff", "at least 16 weeks to fine-tune on",
                        "use the model as it is; it needs no training to forecast short histories")
     train = total - min(validation_weeks, max(total // 5, 1))
     last = train - min(horizon, train // 3)
@@ -92,11 +92,8 @@ def eligible_starts(panel: Panel, span: TrainingSpan, horizon: int = 26, context
     after = seen[:, np.minimum(starts + horizon, span.train)] - seen[:, starts]
     pairs = np.argwhere((before >= 4) & (after >= 1))
     if not len(pairs):
-        raise TTMError(
-            "no series has enough observed weeks before the origin",
-            "four weeks of history and one target week",
-            "use the model as it is",
-        )
+        raise TTMError("no series has enough observed weeks before the cutoff",
+                       "four weeks of history and one target week", "use the model as it is")
     return pairs + [0, span.first]
 
 # %% ../../nbs/09_model/25_windows.ipynb #00bc565f

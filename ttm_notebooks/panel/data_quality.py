@@ -18,8 +18,7 @@ from ..core.errors import DatasetError
 from ..dataset.description import Dataset
 from ..ingest.row_rules import REPEATED_KEY
 from .panel import Panel
-from .weekly_rows import week_numbers
-from .weekly_rows import QUARTER
+from .weekly_rows import QUARTER, week_numbers
 
 # %% ../../nbs/08_panel/40_data_quality.ipynb #aa021156
 def _expected(panel: Panel) -> np.ndarray:
@@ -76,7 +75,7 @@ def _is_seasonal(deviation: np.ndarray, weeks: np.ndarray) -> np.ndarray:
 def find_outliers(panel: Panel) -> np.ndarray:
     """True where a value is probably an error, bool [series, weeks, channels]; unobserved cells are never outliers.
 
-    The method is the five points above.
+    For the method, see the five points under "Accuracy" in the notebook 40_data_quality.
     """
     positive = panel.observed & (panel.values > 0)
     logs = np.log(np.where(positive, panel.values, np.nan))
@@ -128,8 +127,8 @@ def _at_level(counts: pd.DataFrame, level: str) -> pd.DataFrame:
     grouped = [[name in QUALITY_LEVELS[level] for name in ("produto_cat", "uf_cat")]] * len(counts)
     codes = counts[["produto_cat", "uf_cat"]].where(grouped, 0)
     newest = [name for name in counts if name.endswith(("_week", "_day"))]
-    how = dict.fromkeys(CELL_COUNTS, "sum") | dict.fromkeys(newest, "max")
-    return counts.assign(**codes).groupby(["produto_cat", "uf_cat"], as_index=False).agg(how)
+    aggregation = dict.fromkeys(CELL_COUNTS, "sum") | dict.fromkeys(newest, "max")
+    return counts.assign(**codes).groupby(["produto_cat", "uf_cat"], as_index=False).agg(aggregation)
 
 # %% ../../nbs/08_panel/40_data_quality.ipynb #b87dda33
 QUALITY_RULES = ("completeness", "consistency", "timeliness", "accuracy")

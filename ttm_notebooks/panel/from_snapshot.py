@@ -20,17 +20,17 @@ from ..warehouse.snapshots import Snapshot
 # %% ../../nbs/08_panel/50_from_snapshot.ipynb #3f047985
 def _with_holidays(panel: Panel, dataset: Dataset, horizon: int) -> Panel:
     """`panel` with the public holidays that dataset.yaml asks for, by subdivision of each region."""
-    wanted = dataset.holidays
-    if wanted is None:
+    holidays = dataset.holidays
+    if holidays is None:
         return panel
     codes = None
-    if wanted.subdivisions is not None:
+    if holidays.subdivisions is not None:
         labels = panel.series[["uf_cat", "region"]].drop_duplicates()
-        if unknown := sorted(set(wanted.subdivisions) - set(labels["region"])):
+        if unknown := sorted(set(holidays.subdivisions) - set(labels["region"])):
             raise DatasetError(f"holidays: subdivisions for {', '.join(unknown)}, which are no regions",
                                f"some of {', '.join(sorted(labels['region']))}", "write the regions as the source does")
-        codes = {int(code): wanted.subdivisions.get(label) for code, label in labels.itertuples(index=False)}
-    return with_holidays(panel, horizon, wanted.country, codes)
+        codes = {int(code): holidays.subdivisions.get(label) for code, label in labels.itertuples(index=False)}
+    return with_holidays(panel, horizon, holidays.country, codes)
 
 # %% ../../nbs/08_panel/50_from_snapshot.ipynb #96fba1a5
 def with_stockouts(panel: Panel, weeks: pd.DataFrame) -> Panel:

@@ -59,21 +59,15 @@ def _scatter(rows: WeeklyRows, layout: PanelLayout, arrays: dict[str, np.ndarray
     week = rows.weeks - layout.first
     keys, lengths = key_runs(rows.keys)
     series = np.repeat(np.searchsorted(layout.keys, keys), lengths)
-    refuse_rows(
-        _claim(taken, series * layout.span + week),
-        rows.frame,
-        "a duplicate key (timestamp, produto_cat, uf_cat)",
-        "one row per series and week",
-        "sum the duplicates if they are parts, remove them if they are copies",
-    )
+    duplicate = _claim(taken, series * layout.span + week)
+    refuse_rows(duplicate, rows.frame, "a duplicate key (timestamp, produto_cat, uf_cat)", "one row per series and week",
+                "sum the duplicates if they are parts, remove them if they are copies")
     past = week < layout.n_weeks if layout.span > layout.n_weeks else slice(None)
     cell = series[past] * layout.n_weeks + week[past]
     for number, column in enumerate(rows.values[past].T):
         seen = ~np.isnan(column)
-        blocks = {
-            name: arrays[name].reshape(-1, rows.values.shape[1])[:, number]
-            for name in ("values", "observed", "censored")
-        }
+        blocks = {name: arrays[name].reshape(-1, rows.values.shape[1])[:, number]
+                  for name in ("values", "observed", "censored")}
         blocks["values"][cell] = np.where(seen, column, 0.0)
         blocks["observed"][cell] = seen
         if rows.censored.any():
@@ -119,31 +113,24 @@ class _Arrays:
 def _check_arrays(panel: "_Arrays") -> None:
     """Raise UsageError for fields whose shapes, weeks, keys or covariates do not fit each other."""
     shape = (len(panel.series), len(panel.weeks), len(panel.channels))
+    shapes = (panel.values.shape, panel.observed.shape, panel.censored.shape)
+    first = int(week_numbers(panel.weeks[:1]).sum())
+    gaps = (np.diff(week_numbers(panel.weeks)) != 1).any()
     keys = panel.series["produto_cat"].to_numpy() << 32 | panel.series["uf_cat"].to_numpy()
     spans = {plan.shape for plan in (*panel.future.values(), *panel.future_observed.values())}
+    short = any(span[0] != shape[0] or span[1] < shape[1] for span in spans)
     problems = {
-        f"arrays of shape {panel.values.shape}, {panel.observed.shape}, {panel.censored.shape} for {shape}": {
-            panel.values.shape,
-            panel.observed.shape,
-            panel.censored.shape,
-        }
-        != {shape},
-        "weeks that are not contiguous Mondays": (np.diff(week_numbers(panel.weeks)) != 1).any()
-        or (panel.weeks != mondays(int(week_numbers(panel.weeks[:1]).sum()), len(panel.weeks))).any(),
+        f"arrays of shape {', '.join(map(str, shapes))} for {shape}": set(shapes) != {shape},
+        "weeks that are not contiguous Mondays": gaps or (panel.weeks != mondays(first, len(panel.weeks))).any(),
         "series that are not sorted by produto_cat and uf_cat, or repeat": (np.diff(keys) <= 0).any(),
-        "future covariates without their mask, or of different lengths": panel.future.keys()
-        != panel.future_observed.keys()
-        or len(spans) > 1
-        or any(span[0] != shape[0] or span[1] < shape[1] for span in spans),
+        "future covariates without their mask, or of different lengths":
+            panel.future.keys() != panel.future_observed.keys() or len(spans) > 1 or short,
         "a static table of another length": panel.static is not None and len(panel.static) != shape[0],
     }
     for problem, wrong in problems.items():
         if wrong:
-            raise UsageError(
-                problem,
-                "values, observed, censored [series, weeks, channels]; sorted series; contiguous Mondays",
-                "build the panel with Panel.from_frame and cut it with .slice",
-            )
+            raise UsageError(problem, "[series, weeks, channels] arrays, sorted series, contiguous Mondays",
+                             "build the panel with Panel.from_frame and cut it with .slice")
 
 # %% ../../nbs/08_panel/05_panel.ipynb #63a4c25f
 @dataclass(frozen=True, eq=False)
@@ -198,11 +185,8 @@ Batches = Iterable["RecordBatch"] | Callable[[], Iterable["RecordBatch"]]
 def _rewindable(batches: Batches) -> Callable[[], Iterable[pd.DataFrame]]:
     """A function that yields the batches as frames, each time from the start. Raises UsageError for a generator."""
     if not callable(batches) and iter(batches) is batches:
-        raise UsageError(
-            "batches that can be walked only once",
-            "a list of batches, or a function that returns a fresh iterator",
-            "batches are read twice: pass dataset.to_batches, not dataset.to_batches()",
-        )
+        raise UsageError("batches that can be walked only once", "a list, or a function that returns a fresh iterator",
+                         "batches are read twice: pass dataset.to_batches, not dataset.to_batches()")
     walk = batches if callable(batches) else lambda: batches
     return lambda: (batch.to_pandas(date_as_object=False) for batch in walk())
 

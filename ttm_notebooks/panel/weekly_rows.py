@@ -49,18 +49,13 @@ def refuse_rows(bad: np.ndarray, frame: pd.DataFrame, what: str, expected: str, 
 def _read_weeks(frame: pd.DataFrame) -> np.ndarray:
     """Week number of each row [rows]. Raises DatasetError for zones, texts, empty cells and other days than Monday."""
     column = frame["timestamp"]
-    remedy = (
-        "build the column with pandas.to_datetime(...) on naive dates; dataset.yaml says in which zone a day begins"
-    )
+    remedy = "build the column with pandas.to_datetime(...) on naive dates; dataset.yaml holds the time zone of a day"
     if not pd.api.types.is_datetime64_dtype(column):
         zone = getattr(column.dtype, "tz", None)
-        problem = (
-            f"column timestamp carries the time zone {zone}" if zone else f"column timestamp is of type {column.dtype}"
-        )
-        raise DatasetError(problem, "naive dates (datetime64 without a zone), each a Monday", remedy)
-    refuse_rows(
-        column.isna().to_numpy(), frame, "an empty timestamp", "a Monday", "remove the rows or give them a date"
-    )
+        kind = f"carries the time zone {zone}" if zone else f"is of type {column.dtype}"
+        raise DatasetError(f"column timestamp {kind}", "naive dates (datetime64 without a zone), each a Monday", remedy)
+    empty = column.isna().to_numpy()
+    refuse_rows(empty, frame, "an empty timestamp", "a Monday", "remove the rows or give them a date")
     stamps = column.to_numpy()
     days = stamps.astype("datetime64[D]")
     offset = (days - FIRST_MONDAY).astype(np.int64)

@@ -26,29 +26,26 @@ from ..core.spreadsheets import csv_bytes
 from ..dataset.description import EXPORTS
 from ..ingest.data_map import build_data_map
 from ..ingest.pseudonyms import pseudonym_key_of
-from ..ingest.erasure import find_identifiers
-from ..ingest.erasure import personal_columns
-from ..ingest.erasure import erase
+from ..ingest.erasure import erase, find_identifiers, personal_columns
 from .settings import Progress, Settings, open_warehouse, run_lock
 from ..report.translations import Translations, with_field_texts
 from ..simulation.systems import local_systems
 from ..warehouse.snapshots import Warehouse
-from ..warehouse.duckdb import rotate_store
-from ..warehouse.duckdb import DuckDBStore
+from ..warehouse.duckdb import DuckDBStore, rotate_store
 
 # %% ../../nbs/18_pipeline/30_maintenance.ipynb #e1ff8ea2
 def published_rows(settings: Settings, run_id: str | None = None) -> pd.DataFrame:
-    """The rows (`ROW_COLUMNS`) of the newest run of the day, or of `run_id`. UsageError without any."""
+    """The rows (`ROW_COLUMNS`) of the newest run of the day, or of `run_id`. Raises UsageError if there are none."""
 
     warehouse = open_warehouse(settings)
     kept = warehouse.forecasts(settings.as_of, run_id)
     if kept.empty:
         raise UsageError(f"no forecasts as of {settings.as_of}" + (f" of run {run_id}" if run_id else ""),
                          "a forecast to publish", "run `ttm forecast` first")
-    made = settings.folder / "run" / "run.json"
-    newest = load_run(made).run_id if run_id is None and made.is_file() else None
-    record = newest if newest in set(kept["run_id"]) else kept["run_id"].iloc[-1]
-    return rows_to_send(kept[kept["run_id"] == record], *_labels(warehouse))
+    record = settings.folder / "run" / "run.json"
+    newest = load_run(record).run_id if run_id is None and record.is_file() else None
+    selected = newest if newest in set(kept["run_id"]) else kept["run_id"].iloc[-1]
+    return rows_to_send(kept[kept["run_id"] == selected], *_labels(warehouse))
 
 # %% ../../nbs/18_pipeline/30_maintenance.ipynb #2ab4c220
 def _labels(warehouse: Warehouse) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -110,9 +107,9 @@ def _send(settings: Settings, to: str, receiver: Receiver, rows: pd.DataFrame, y
     if not yes:
         progress("nothing was sent: --yes sends the rows")
         return None
-    done = send_rows(store, receiver, rows, datetime.datetime.now(datetime.UTC).date())
-    progress(f"{done.sent:,} rows sent, {done.before:,} were there before, {len(done.refused):,} refused")
-    return _refused(settings, to, rows, done.refused, progress) if done.refused else None
+    result = send_rows(store, receiver, rows, datetime.datetime.now(datetime.UTC).date())
+    progress(f"{result.sent:,} rows sent, {result.before:,} were there before, {len(result.refused):,} refused")
+    return _refused(settings, to, rows, result.refused, progress) if result.refused else None
 
 # %% ../../nbs/18_pipeline/30_maintenance.ipynb #24e02b1a
 def _refused(
@@ -162,7 +159,7 @@ PRIVATE_FILES = ("cache/*.npz", "run/*.parquet", "run/dataset.json", "gate.json"
 
 # %% ../../nbs/18_pipeline/30_maintenance.ipynb #47707211
 def rotate_step(settings: Settings, old: str, progress: Progress = print) -> int:
-    """Encrypt everything that is kept about a data set with the key in TTM_DATA_KEY; return the number of changed files.
+    """Encrypt all kept data of a data set with the key in TTM_DATA_KEY; return the number of changed files.
 
     `old` is the reference of the key so far, or "none". Raises KeyProblem.
     """

@@ -82,7 +82,7 @@ def _quality_page(settings: Settings, results: Results) -> Path:
 def _panel_and_evidence(
     settings: Settings, snapshot: Snapshot, progress: Progress
 ) -> tuple[Panel, tuple, PastEvidence]:
-    """The panel, the models and what the past says about them."""
+    """The panel, the models and the evidence of their backtest."""
     dataset, store = settings.dataset, open_warehouse(settings).store
     panel = panel_from(snapshot, dataset, settings.horizon)
     models = models_for(panel, settings.horizon, load_network(settings.model, settings.device), settings.strategy,
@@ -142,12 +142,12 @@ def recorded_attempt(settings: Settings) -> Iterator[None]:
 
 # %% ../../nbs/18_pipeline/20_run.ipynb #c39064ec
 def quality_step(settings: Settings, progress: Progress = ignore_progress) -> Path:
-    """Ingest, check quality and write the quality page, which is returned; QualityStop when the data set fails."""
+    """Ingest, check quality and write the quality page; return its path. Raises QualityStop if the data set fails."""
     with run_lock(settings), recorded_attempt(settings):
-        ready = prepare(settings, progress)
-        record = finish_run(ready.record, "done")
+        prepared = prepare(settings, progress)
+        record = finish_run(prepared.record, "done")
         return _quality_page(
-            settings, quality_results(record, ready.snapshot, ready.report, settings.dataset, settings.as_of)
+            settings, quality_results(record, prepared.snapshot, prepared.report, settings.dataset, settings.as_of)
         )
 
 # %% ../../nbs/18_pipeline/20_run.ipynb #44ce1385
@@ -192,11 +192,11 @@ def report_step(settings: Settings, resume: bool = True, progress: Progress = ig
 
 # %% ../../nbs/18_pipeline/20_run.ipynb #761bbf3c
 def _pages(settings: Settings, resume: bool, progress: Progress) -> Path:
-    """Make the pages of all regions, or of those asked for; return the index page."""
-    made = run_reports(settings.folder / "run", settings.folder, lang=settings.lang,
+    """Make the pages of all regions, or of the requested ones; return the index page."""
+    result = run_reports(settings.folder / "run", settings.folder, lang=settings.lang,
                        regions=list(settings.regions) if settings.regions else None, jobs=settings.jobs, resume=resume)
-    progress(f"{len(made.done)} pages made, {len(made.skipped)} were current")
-    return made.index
+    progress(f"{len(result.done)} pages made, {len(result.skipped)} were current")
+    return result.index
 
 # %% ../../nbs/18_pipeline/20_run.ipynb #32004896
 def run_pipeline(

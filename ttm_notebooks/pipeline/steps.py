@@ -79,8 +79,8 @@ def ingest_sources(dataset: Dataset, warehouse: Warehouse, as_of: datetime.date,
             f"loaded {landed.rows:,} new rows; {landed.unchanged} files unchanged, {landed.withdrawn:,} rows withdrawn"
         )
         read = rows_as_of(dataset, writer, as_of)
-        accepted, doubted = validate_rows(read.rows, dataset)
-        rejected = pa.concat_tables([read.rejected, doubted], promote_options="permissive")
+        accepted, invalid = validate_rows(read.rows, dataset)
+        rejected = pa.concat_tables([read.rejected, invalid], promote_options="permissive")
         accepted, unknown, hidden = _without_small_groups(accepted, dataset, progress)
         short = pa.concat_tables([stockouts_as_of(dataset, writer, as_of), unknown])
         counts = read.counts | {"rows": read.counts["rows"] - hidden}
@@ -171,7 +171,7 @@ def load_network(model: str | None, device: str = "cpu") -> "WeeklyModel | None"
 # %% ../../nbs/18_pipeline/10_steps.ipynb #db38095f
 @dataclasses.dataclass(frozen=True)
 class PastEvidence:
-    """What the past says: the selection policy with calibrated intervals, and today's `calibrators[model][level]`."""
+    """Evidence of the backtest: the selection policy with calibrated intervals, and `calibrators[model][level]`."""
 
     policy: SelectionPolicy
     calibrators: dict[str, dict[str, Calibrator]]
@@ -206,24 +206,24 @@ def measure_past(panel: Panel, models: Iterable[ForecastModel], horizon: int, ca
     )
     if known_at and result.reported:
         progress(_revision_sentence(panel, models, horizon, cache, known_at))
-    made = calibrated(result)
-    policy = run_policy(made.result)
-    progress(f"backtest over {len(made.result.reported)} cutoffs; "
+    calibration = calibrated(result)
+    policy = run_policy(calibration.result)
+    progress(f"backtest over {len(calibration.result.reported)} cutoffs; "
              f"{policy_sentence(ENGLISH, selection_record(policy)) or 'the history is too short for a selection'}")
-    return PastEvidence(policy, made.calibrators)
+    return PastEvidence(policy, calibration.calibrators)
 
 # %% ../../nbs/18_pipeline/10_steps.ipynb #fc9608b4
 def _revision_sentence(panel: Panel, models: Iterable[ForecastModel], horizon: int, cache: Path,
                        known_at: Callable[[np.datetime64], Panel]) -> str:
     """How much later corrections would have reduced the error of the two cheapest models."""
     cheap = [model for model in models if model.name in ("SeasonalNaive", "ZeroShot")]
-    with_it, without = (backtest(panel, cheap, horizon, cache=cache, known_at=known) for known in (None, known_at))
-    return revision_bias_sentence(ENGLISH, revision_bias(with_it, without))
+    revised, as_known = (backtest(panel, cheap, horizon, cache=cache, known_at=known) for known in (None, known_at))
+    return revision_bias_sentence(ENGLISH, revision_bias(revised, as_known))
 
 # %% ../../nbs/18_pipeline/10_steps.ipynb #2009eba0
 def fit_forecaster(folder: Path, panel: Panel, models: Iterable[ForecastModel], evidence: PastEvidence, run_id: str,
                    vocabulary: dict[str, pd.DataFrame], device: str = "cpu") -> Forecaster:
-    """Fit the selected model on the whole panel and save it in `folder`; a saved one of the same run is loaded instead."""
+    """Fit the selected model on the whole panel and save it in `folder`; or load the one that this run saved."""
     if folder.is_dir() and (saved := Forecaster.load(folder, device=device)).run_id == run_id:
         return saved
     policy = evidence.policy
@@ -254,11 +254,11 @@ def series_table(panel: Panel, report: QualityReport, flags: pd.DataFrame) -> pd
     table = table.assign(weeks=panel.observed.any(axis=2).sum(axis=1))
     data_flags = report.flag_codes().rename(columns={"flags": "data_flags"})
     table = table.merge(data_flags, on=keys, how="left").merge(flags, on=keys, how="left")
-    both = [
+    joined = [
         ";".join(text for text in pair if isinstance(text, str) and text)
         for pair in zip(table["data_flags"], table["flags"])
     ]
-    return table.assign(flags=both).drop(columns="data_flags")
+    return table.assign(flags=joined).drop(columns="data_flags")
 
 # %% ../../nbs/18_pipeline/10_steps.ipynb #2752fa46
 def dataset_facts(dataset: Dataset, as_of: datetime.date) -> dict[str, Any]:
@@ -300,7 +300,7 @@ def forecast_results(
 # %% ../../nbs/18_pipeline/10_steps.ipynb #b2acf283
 def quality_results(record: RunRecord, snapshot: Snapshot, report: QualityReport, dataset: Dataset,
                     as_of: datetime.date) -> Results:
-    """The results of a run that quality stopped: data and assessment, no forecast."""
+    """The results of a run that stopped at data quality: data and quality report, no forecast."""
     keys = ["produto_cat", "uf_cat"]
     series = snapshot.vocabulary().label(snapshot.coverage()[keys]).merge(report.flag_codes(), on=keys, how="left")
     series = series.assign(abc="", xyz="", weeks=0, flags=series["flags"].fillna(""))
@@ -329,7 +329,7 @@ def _no_rows(table: str) -> pd.DataFrame:
 
 # %% ../../nbs/18_pipeline/10_steps.ipynb #27b17e69
 def require_known_regions(snapshot: Snapshot, regions: Iterable[str] | None) -> None:
-    """UsageError for a region the data set does not have; None stands for all regions."""
+    """Raise UsageError for a region that the data set does not have; None means all regions."""
     known = snapshot.vocabulary().regions["region"].tolist()
     if unknown := [name for name in regions or () if name not in known]:
         raise UsageError(f"region {', '.join(unknown)} is not in the data set", f"some of {', '.join(known)}")

@@ -53,12 +53,12 @@ def _experiment(registry: Registry, name: str) -> str:
 
 # %% ../../nbs/12_registry/60_lifecycle.ipynb #b52d3963
 def _run_for(registry: Registry, name: str, record: Mapping[str, Any]) -> str:
-    """Id of the MLflow run for a forecaster: the run that an earlier attempt left, or a new one."""
+    """Id of the MLflow run for a forecaster: the run that an earlier attempt earlier, or a new one."""
     with registry_errors(registry.tracking_uri):
         experiment = _experiment(registry, name)
-        left = registry.client.search_runs([experiment], f"tags.forecaster_id = '{record['id']}'", max_results=1)
-        if left:
-            return left[0].info.run_id
+        earlier = registry.client.search_runs([experiment], f"tags.forecaster_id = '{record['id']}'", max_results=1)
+        if earlier:
+            return earlier[0].info.run_id
         tags = {"forecaster_id": record["id"], "mlflow.source.name": "ttm models register",
                 "mlflow.user": getpass.getuser()}
         run_name = f"{record['name']} {record['last_week']}"
@@ -128,7 +128,7 @@ def _registered(registry: Registry, name: str, forecaster_id: str) -> Version | 
 
 # %% ../../nbs/12_registry/60_lifecycle.ipynb #d43000de
 def _make_version(registry: Registry, name: str, run: str, tags: dict[str, str], card: str) -> Version:
-    """Make the version in one transaction; if another machine was faster, drop it again and take that machine's."""
+    """Make the version in one transaction; if another machine was faster, delete it and return that machine's."""
     from mlflow.exceptions import MlflowException
 
     client = registry.client
@@ -162,9 +162,9 @@ def _nominate(registry: Registry, version: Version) -> Version:
 # %% ../../nbs/12_registry/60_lifecycle.ipynb #ad1c7ea9
 @contextlib.contextmanager
 def _working_folder(registry: Registry, name: str) -> Iterator[Path]:
-    """An empty folder for one registration, in the registry's home; first removes what a killed process left there."""
-    for left in registry.folder.glob(f".{name}~*.part"):
-        shutil.rmtree(left, ignore_errors=True)
+    """An empty folder for one registration, in the registry's home; first removes what a killed process left."""
+    for leftover in registry.folder.glob(f".{name}~*.part"):
+        shutil.rmtree(leftover, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}~", suffix=".part", dir=registry.folder) as folder:
         yield Path(folder)
 
@@ -174,7 +174,7 @@ def register_forecaster(registry: Registry, folder: str | Path, name: str, datas
     """Register the forecaster in `folder` under `name`; a known forecaster gives its version. The newest is challenger.
 
     `dataset` defaults to the run's, then to `name`; `run` to the record that `ttm run` left beside `folder`. Raises
-    TTMError for an altered folder, KeyProblem for an encrypted one without its key, RegistryProblem.
+    TTMError for an altered folder, KeyProblem for an encrypted folder without its key, RegistryProblem.
     """
     with registry.locked(name), _working_folder(registry, name) as working:
         shutil.copytree(folder, working / "forecaster")
@@ -184,7 +184,7 @@ def register_forecaster(registry: Registry, folder: str | Path, name: str, datas
         dataset = dataset or (run.dataset if run else name)
         tags, card = _tags_of(record, dataset, run), card_text(record, selection, dataset, run)
         known = _registered(registry, name, record["id"])
-        if known is not None and _whole(registry, known):
+        if known is not None and _is_intact(registry, known):
             return _nominate(registry, known)
         mlflow_run = known.mlflow_run if known else _run_for(registry, name, record)
         _describe(working, mlflow_run, record, card, run)
@@ -193,7 +193,7 @@ def register_forecaster(registry: Registry, folder: str | Path, name: str, datas
         return _nominate(registry, known or _make_version(registry, name, mlflow_run, tags, card))
 
 # %% ../../nbs/12_registry/60_lifecycle.ipynb #64b00de8
-def _whole(registry: Registry, version: Version) -> bool:
+def _is_intact(registry: Registry, version: Version) -> bool:
     """Whether the registry still holds the version's files as they were registered."""
     try:
         verified_folder(registry, version, fresh=True)
@@ -252,10 +252,10 @@ def _judged(registry: Registry, version: Version, champion: Version | None, agai
     except RegistryProblem as error:
         return Judgement((RefusalReason("altered_files", error.problem),))
     decisions = list_decisions(registry, version.name)
-    down = _last_accepted(decisions, "rollback", champion=version.number)
-    up = _last_accepted(decisions, "promote", version=version.number)
-    if down and up and down.at > up.at and not again:
-        text = f"version {version.number} was rolled back on {down.at[:10]} by {down.actor}"
+    rollback = _last_accepted(decisions, "rollback", champion=version.number)
+    promotion = _last_accepted(decisions, "promote", version=version.number)
+    if rollback and promotion and rollback.at > promotion.at and not again:
+        text = f"version {version.number} was rolled back on {rollback.at[:10]} by {rollback.actor}"
         before.append(RefusalReason("rolled_back", text))
     if champion is None or champion.number == version.number:
         return judge_promotion(challenger, None, before=before)
@@ -267,8 +267,8 @@ def _judged(registry: Registry, version: Version, champion: Version | None, agai
     return judge_promotion(challenger, current, before=before)
 
 # %% ../../nbs/12_registry/60_lifecycle.ipynb #b3530e66
-def _crown(registry: Registry, version: Version, champion: Version | None) -> None:
-    """Move the alias champion to `version`, if it is still where it was when the decision was made."""
+def _set_champion(registry: Registry, version: Version, champion: Version | None) -> None:
+    """Move the alias champion to `version`. Raises RegistryProblem if another process moved it meanwhile."""
     current = version_by_alias(registry, version.name)
     if (current and current.number) != (champion and champion.number):
         raise RegistryProblem(f"the champion of {version.name} changed while version {version.number} was judged",
@@ -297,7 +297,7 @@ def promote_version(registry: Registry, name: str, version: int | None = None, a
         reasons = tuple(reason.text for reason in judgement.reasons)
         decision = _decide(registry, "promote", wanted, champion, judgement.to_dict(), reasons, actor)
         if judgement.accepted:
-            _crown(registry, wanted, champion)
+            _set_champion(registry, wanted, champion)
             return decision
     refused = PromotionRefused(f"{wanted.uri} ({wanted.forecaster}) was not promoted: {'; '.join(decision.reasons)}",
                                "evidence that passes, and no error clearly above the champion's",
@@ -307,9 +307,10 @@ def promote_version(registry: Registry, name: str, version: int | None = None, a
 
 # %% ../../nbs/12_registry/60_lifecycle.ipynb #5f8d291d
 def roll_back(registry: Registry, name: str, actor: str | None = None, why: str = "") -> Decision:
-    """Make the version that the champion replaced champion again.
+    """Make the version before the current champion the champion again.
 
-    Raises PromotionRefused if it replaced none, RegistryProblem if the files of the earlier version are damaged.
+    Raises PromotionRefused if the champion replaced no other, RegistryProblem if the earlier version's files are
+    damaged.
     """
     with registry.locked(name):
         champion = resolve_version(registry, f"models:/{name}@champion")
@@ -320,5 +321,5 @@ def roll_back(registry: Registry, name: str, actor: str | None = None, why: str 
         earlier = resolve_version(registry, f"models:/{name}/{promotion.champion}")
         verified_folder(registry, earlier, fresh=True)
         decision = _decide(registry, "rollback", earlier, champion, {"why": why}, (), actor)
-        _crown(registry, earlier, champion)
+        _set_champion(registry, earlier, champion)
         return decision

@@ -64,7 +64,7 @@ def _choice_text(selection: Mapping[str, Any], metrics: Mapping[str, float]) -> 
         return "Not by measured error: the forecaster has no selection record."
     relative = metrics.get("relative_error", float("nan"))
     return (f"By the selection rules ({final['code']}), with {final['origins']} cutoffs of evidence and a margin of "
-            f"{final['margin']:.0%}; relative error {relative:.3f} of seasonal naive's; "
+            f"{final['margin']:.0%}; error {relative:.3f} times that of seasonal naive; "
             f"runner-up {final.get('runner_up') or 'none'}.")
 
 
@@ -94,7 +94,7 @@ def model_signature(channels: tuple[str, ...]) -> "ModelSignature":
 
 # %% ../../nbs/12_registry/20_model_card.ipynb #2132d810
 def weights_id(description: Any) -> str:
-    """Hash that names the networks in a model's description: of several networks a new hash, without any ""."""
+    """Hash that names the networks in a model's description: "" without a network, one combined hash for several."""
     if isinstance(description, dict):
         own = description.get("weights_hash")
         return weights_id(list(description.values())) if own is None else own

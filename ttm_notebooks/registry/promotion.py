@@ -66,7 +66,7 @@ class RefusalReason:
 
 # %% ../../nbs/12_registry/40_promotion.ipynb #12404811
 def _identity_faults(evidence: Evidence) -> list[RefusalReason]:
-    """Whether the record is whole and about this forecaster."""
+    """Faults of a record that was altered or is about another forecaster or other data."""
     faults, record = [], evidence.selection
     if hash_json({key: value for key, value in record.items() if key != "id"}) != record.get("id"):
         text = "the selection record does not match its hash: it was altered, or not written by the model selection"
@@ -82,7 +82,7 @@ def _identity_faults(evidence: Evidence) -> list[RefusalReason]:
 
 # %% ../../nbs/12_registry/40_promotion.ipynb #4fcce8fe
 def record_faults(evidence: Evidence) -> list[RefusalReason]:
-    """Why the evidence does not support this forecaster; empty if it does."""
+    """Reasons why the evidence does not support this forecaster; empty if it does."""
     final = evidence.final
     if not final:
         return [RefusalReason("no_gate", "the forecaster has no selection record")]
@@ -90,14 +90,14 @@ def record_faults(evidence: Evidence) -> list[RefusalReason]:
     if margin < MARGIN:
         faults.append(RefusalReason("margin", f"the margin of the selection was {margin:.1%} instead of {MARGIN:.1%}"))
     try:
-        again = reapply_rules(evidence.selection)
+        recomputed = reapply_rules(evidence.selection)
     except UsageError as error:
         return [*faults, RefusalReason("old_record", str(error.problem))]
     if len(evidence.weeks) < MIN_CUTOFFS or not evidence.selection["backtest_possible"]:
         text = f"the history allowed {len(evidence.weeks)} cutoffs, so no error was measured"
         faults.append(RefusalReason("no_evidence", text))
-    elif again != final["model"]:
-        text = f"by the errors in its own record the rules choose {again}, not {final['model']}"
+    elif recomputed != final["model"]:
+        text = f"by the errors in its own record the rules choose {recomputed}, not {final['model']}"
         faults.append(RefusalReason("contradiction", text))
     return faults
 
@@ -116,22 +116,22 @@ class Comparison:
 # %% ../../nbs/12_registry/40_promotion.ipynb #eceff288
 def _between(basis: str, challenger: Evidence, record: dict[str, Any], model: str) -> Comparison | None:
     """The challenger beside `model` of a `final` record; None if either has no finite error."""
-    mine, theirs = challenger.final, record
-    if challenger.name not in mine["relative"] or model not in theirs["relative"]:
+    own, other = challenger.final, record
+    if challenger.name not in own["relative"] or model not in other["relative"]:
         return None
-    return Comparison(basis, mine["weeks"], mine["relative"][challenger.name], theirs["relative"][model],
-                      mine["by_origin"][challenger.name], theirs["by_origin"][model])
+    return Comparison(basis, own["weeks"], own["relative"][challenger.name], other["relative"][model],
+                      own["by_origin"][challenger.name], other["by_origin"][model])
 
 # %% ../../nbs/12_registry/40_promotion.ipynb #f2392168
 def _same_reference(first: Evidence, second: Evidence) -> bool:
     """Whether both records hold the same errors of seasonal naive, as they must on the same data."""
-    mine, theirs = (evidence.final["wapes"].get(REFERENCE) for evidence in (first, second))
-    return mine is not None and theirs is not None and mine.keys() == theirs.keys() and all(
-        abs(mine[channel] - theirs[channel]) <= 1e-9 * max(1.0, abs(theirs[channel])) for channel in mine)
+    wapes, others = (evidence.final["wapes"].get(REFERENCE) for evidence in (first, second))
+    return wapes is not None and others is not None and wapes.keys() == others.keys() and all(
+        abs(wapes[channel] - others[channel]) <= 1e-9 * max(1.0, abs(others[channel])) for channel in wapes)
 
 # %% ../../nbs/12_registry/40_promotion.ipynb #337e8fa1
 def compare_evidence(challenger: Evidence, champion: Evidence) -> Comparison | None:
-    """Both errors on common ground (see the table above); None without common ground."""
+    """Errors of both where they can be compared (see the table above), else None."""
     same_data = challenger.data_fingerprint == champion.data_fingerprint and challenger.weeks == champion.weeks
     if same_data and _same_reference(challenger, champion):
         return _between("same data", challenger, champion.final, champion.name)
@@ -142,7 +142,7 @@ def compare_evidence(challenger: Evidence, champion: Evidence) -> Comparison | N
 
 # %% ../../nbs/12_registry/40_promotion.ipynb #1e4595b3
 def _different(challenger: Evidence, champion: Evidence) -> list[RefusalReason]:
-    """Whether the two are about different data sets or channels, or the challenger has less data."""
+    """Reasons where data set or channels differ, or the challenger has less data."""
     reasons = []
     if challenger.dataset != champion.dataset:
         text = f"the challenger belongs to {challenger.dataset}, the champion to {champion.dataset}"
@@ -157,11 +157,11 @@ def _different(challenger: Evidence, champion: Evidence) -> list[RefusalReason]:
 
 # %% ../../nbs/12_registry/40_promotion.ipynb #26588089
 def _worse(common: Comparison, margin: float) -> list[RefusalReason]:
-    """Whether the champion would win the next selection."""
+    """The reason "worse" if the champion would win the next selection, else none."""
     challenger, champion = common.challenger_by_cutoff, common.champion_by_cutoff
     if not clearly_better(common.champion, common.challenger, champion, challenger, margin):
         return []
-    wins = sum(theirs < mine for mine, theirs in zip(challenger, champion))
+    wins = sum(lower < error for error, lower in zip(challenger, champion))
     gap = 1 - common.champion / common.challenger
     text = (f"the champion's error is {gap:.1%} lower ({common.champion:.3f} against {common.challenger:.3f} of "
             f"seasonal naive's error), and lower at {wins} of {len(common.weeks)} cutoffs; "

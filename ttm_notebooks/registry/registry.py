@@ -114,12 +114,12 @@ def aliases_of(registry: Registry, name: str) -> dict[str, str]:
             return {}
 
 # %% ../../nbs/12_registry/50_registry.ipynb #4f5f620e
-def mlflow_versions(registry: Registry, name: str, also: str = "") -> list["ModelVersion"]:
-    """MLflow's versions of `name`, the oldest first; `also` narrows the search, in MLflow's filter language."""
+def mlflow_versions(registry: Registry, name: str, condition: str = "") -> list["ModelVersion"]:
+    """MLflow's versions of `name`, the oldest first; `condition` narrows the search, in MLflow's filter language."""
     versions, token = [], None
     with registry_errors(registry.tracking_uri):
         while token != "":
-            query = f"name = '{checked_name(name)}'{also}"
+            query = f"name = '{checked_name(name)}'{condition}"
             page = registry.client.search_model_versions(query, max_results=200, page_token=token)
             versions, token = [*versions, *page], page.token or ""
     return sorted(versions, key=lambda entity: int(entity.version))
@@ -179,8 +179,8 @@ def _version_by_number(registry: Registry, name: str, number: str) -> Version | 
     entities = mlflow_versions(registry, name, f" and version_number = {number}")
     if not entities:
         return None
-    own = sorted(alias for alias, to in aliases.items() if to == number)
-    return replace(own_version(entities[0]), aliases=tuple(own))
+    names = sorted(alias for alias, target in aliases.items() if target == number)
+    return replace(own_version(entities[0]), aliases=tuple(names))
 
 # %% ../../nbs/12_registry/50_registry.ipynb #84eb7166
 def files_folder(registry: Registry, run: str) -> Path:
@@ -257,8 +257,8 @@ def verified_copy(registry: Registry, run: str, forecaster_id: str, uri: str, fr
     with FileLock(cache / f".{forecaster_id}.lock"):
         if not fresh and _holds(folder, forecaster_id):
             return folder
-        for left in [*cache.glob(f".{forecaster_id}.*.part"), *cache.glob(f".{forecaster_id}.*.old")]:
-            shutil.rmtree(left, ignore_errors=True)  # left by a process that was killed
+        for leftover in [*cache.glob(f".{forecaster_id}.*.part"), *cache.glob(f".{forecaster_id}.*.old")]:
+            shutil.rmtree(leftover, ignore_errors=True)  # from a process that was killed
         with tempfile.TemporaryDirectory(prefix=f".{forecaster_id}.", suffix=".part", dir=cache) as target:
             source = _verified(_fetched(registry, run, Path(target)), forecaster_id, uri)
             if not _holds(folder, forecaster_id):

@@ -107,7 +107,7 @@ class Version:
 
 # %% ../../nbs/12_registry/30_versions.ipynb #22bf925c
 def version_of(entity: "ModelVersion", aliases: Mapping[str, str] | None = None) -> Version | None:
-    """A version from MLflow's entity; None if it has no forecaster's id, so was not registered here."""
+    """A version from MLflow's entity; None without a forecaster id: `ttm` did not register it."""
     if not re.fullmatch(r"[0-9a-f]{64}", entity.tags.get("forecaster_id", "")):
         return None
     created = datetime.datetime.fromtimestamp(entity.creation_timestamp / 1000, datetime.UTC)

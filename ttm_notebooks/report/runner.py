@@ -50,7 +50,8 @@ def page_names(regions: dict[int, str]) -> dict[int, str]:
              for code, label in regions.items()}
     stems = {code: re.sub(r"[^a-z0-9]+", "-", text).strip("-") for code, text in plain.items()}
     taken = list(stems.values())
-    unique = {code: stem if stem and taken.count(stem) == 1 else f"{stem}-{code}".strip("-") for code, stem in stems.items()}
+    unique = {code: stem if stem and taken.count(stem) == 1 else f"{stem}-{code}".strip("-")
+              for code, stem in stems.items()}
     return {code: f"regional-{stem}" for code, stem in unique.items()}
 
 # %% ../../nbs/13_report/90_runner.ipynb #16342e39
@@ -197,11 +198,11 @@ def _make_all(todo: list[PageJob], jobs: int, out: Path) -> tuple[dict[str, str]
     return failed, attempts
 
 # %% ../../nbs/13_report/90_runner.ipynb #e8a82f0a
-def _publish_index(out: Path, mark: str, text: str) -> Path:
+def _publish_index(out: Path, index_fingerprint: str, text: str) -> Path:
     """Publish the index with its state file; returns its path."""
     staged = out / ".staging" / "index.html"
     staged.write_text(text, encoding="utf-8")
-    publish_files(out, "index", mark, [staged])
+    publish_files(out, "index", index_fingerprint, [staged])
     return out / "index.html"
 
 

@@ -47,20 +47,21 @@ def seasonal_quantiles(values: np.ndarray, model: str) -> tuple[np.ndarray, np.n
     growth = past.sum(1, keepdims=True) / np.maximum(before.sum(1, keepdims=True), 1e-9)
     ratio = growth if model == GROWTH else 1.0
     mean = np.round(past[:, :_HORIZON] * ratio, 2)
-    miss = np.sqrt(np.mean((past - before * ratio) ** 2, axis=1))[:, None, None]
+    spread = np.sqrt(np.mean((past - before * ratio) ** 2, axis=1))[:, None, None]
     points = np.interp(QUANTILE_LEVELS, (0.025, 0.1, 0.5, 0.9, 0.975),
                        (-_NORMAL_97, -_NORMAL_90, 0, _NORMAL_90, _NORMAL_97))
-    return mean, np.maximum(mean[:, None] + points[None, :, None, None] * miss, 0)
+    return mean, np.maximum(mean[:, None] + points[None, :, None, None] * spread, 0)
 
 # %% ../../nbs/13_report/00_sample.ipynb #bc779f2a
 def _sums(values: np.ndarray, keys: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, np.ndarray]]:
     """Sum `values` for the four levels of the hierarchy: keys (0 = summed over) and sums by level."""
     levels = {"series": (keys, values)}
-    for level, kept in {"region": "uf_cat", "product": "produto_cat", "total": None}.items():
-        codes = sorted(keys[kept].unique()) if kept else [0]
-        summed = np.stack([values[(keys[kept] == code).to_numpy() if kept else slice(None)].sum(0) for code in codes])
+    for level, column in {"region": "uf_cat", "product": "produto_cat", "total": None}.items():
+        codes = sorted(keys[column].unique()) if column else [0]
+        parts = [(keys[column] == code).to_numpy() if column else slice(None) for code in codes]
+        summed = np.stack([values[part].sum(0) for part in parts])
         zeros = dict.fromkeys(("produto_cat", "uf_cat"), 0)
-        levels[level] = (pd.DataFrame([{**zeros, **({kept: code} if kept else {})} for code in codes]), summed)
+        levels[level] = (pd.DataFrame([{**zeros, **({column: code} if column else {})} for code in codes]), summed)
     return levels
 
 # %% ../../nbs/13_report/00_sample.ipynb #9cbe5bb0
@@ -68,8 +69,8 @@ def _forecast_levels(values: np.ndarray, keys: pd.DataFrame, model: str) -> dict
     """Keys, mean and quantiles by level; the mean of a total is the sum of the lower means."""
     lowest, levels = seasonal_quantiles(values, model)[0], {}
     for (level, (level_keys, history)), (_, means) in zip(_sums(values, keys).items(), _sums(lowest, keys).values()):
-        own, quantiles = seasonal_quantiles(history, model)
-        levels[level] = (level_keys, np.round(means, 2), np.maximum(quantiles + (means - own)[:, None], 0))
+        own_mean, quantiles = seasonal_quantiles(history, model)
+        levels[level] = (level_keys, np.round(means, 2), np.maximum(quantiles + (means - own_mean)[:, None], 0))
     return levels
 
 # %% ../../nbs/13_report/00_sample.ipynb #3f847983
@@ -113,7 +114,8 @@ def _errors(forecast: np.ndarray, actual: np.ndarray, inside: np.ndarray) -> dic
 def _score_rows(values: np.ndarray, channels: tuple, weeks: np.ndarray, cutoffs: int, winner: str) -> list[dict]:
     """Scores of both models and of the winner ("policy") by cutoff, horizon bucket and channel."""
     rows = []
-    parts = [("all", "all", slice(None)), *[("horizon", key, slice(*bounds)) for key, bounds in HORIZON_BUCKETS.items()]]
+    buckets = [("horizon", key, slice(*bounds)) for key, bounds in HORIZON_BUCKETS.items()]
+    parts = [("all", "all", slice(None)), *buckets]
     for start in [values.shape[1] - _HORIZON * step for step in range(cutoffs, 0, -1)]:
         actual = values[:, start:start + _HORIZON]
         for name, model in ((NAIVE, NAIVE), (GROWTH, GROWTH), ("policy", winner)):
@@ -167,7 +169,7 @@ def _model_selection(scores: pd.DataFrame, weeks: np.ndarray, cutoffs: int, winn
     """The evidence of the model selection, as a run writes it to gate.json."""
     means = scores[(scores["scope"] == "all") & (scores["metric"] == "wape") & scores["cutoff"].isna()]
     wape = {model: part.set_index("channel")["value"].to_dict() for model, part in means.groupby("model")}
-    evidence = {model: float(np.mean(list(by.values()))) for model, by in wape.items() if model != "policy"}
+    evidence = {model: float(np.mean(list(errors.values()))) for model, errors in wape.items() if model != "policy"}
     if not evidence:
         final = {"model": NAIVE, "baseline": True, "reason": "too little history for a backtest"}
         return {"choices": [], "final": final, "policy": {}}
@@ -234,6 +236,7 @@ def sample_results(regions: int = 3, products: int = 6, channels: tuple[str, ...
     policy = _past(values, keys, days, channels, max(cutoffs, 1), winner)
     scores = _scores(values, channels, days, cutoffs, winner)
     return Results(run=_sample_run(accepted), dataset=_sample_dataset(channels),
-                   selection=_model_selection(scores, days, cutoffs, winner), history=_history(values, keys, days, channels),
-                   series=_series_table(values, keys), forecasts=forecasts, scores=scores,
+                   selection=_model_selection(scores, days, cutoffs, winner),
+                   history=_history(values, keys, days, channels), series=_series_table(values, keys),
+                   forecasts=forecasts, scores=scores,
                    policy=policy if cutoffs else policy.iloc[:0], quality=_quality(keys), quarantine=_quarantine())

@@ -76,10 +76,10 @@ def exceptions_table(products: pd.DataFrame, texts: Translations, channel: str, 
     return paragraph(sentence) + html_table(columns, texts(channel), [texts("class"), texts("reason")])
 
 # %% ../../nbs/13_report/40_tables.ipynb #7b4cc86c
-def _changed_over(texts: Translations, ratio: float, weeks: int, usual: int) -> Fragment:
+def _changed_over(texts: Translations, ratio: float, weeks: int, most_weeks: int) -> Fragment:
     """A change, with its number of comparable weeks where that is smaller than for other regions."""
     shown = changed(texts, ratio)
-    if not 0 < weeks < usual:
+    if not 0 < weeks < most_weeks:
         return shown
     return Fragment("{} <small>({})</small>").format(shown, texts("weeks_compared", weeks=int(weeks)))
 
@@ -96,13 +96,13 @@ def _national_row(frame: pd.DataFrame, texts: Translations, channel: str) -> lis
 def overview_table(frame: pd.DataFrame, texts: Translations, channel: str,
                    links: dict[int, Fragment] | None = None) -> Fragment:
     """Forecast, last year, change, past error, coverage and light by region; `links` replace labels by region code."""
-    links, usual, decimals = links or {}, frame["weeks"].max(), DECIMALS[channel]
+    links, most_weeks, decimals = links or {}, frame["weeks"].max(), DECIMALS[channel]
     columns = {
         texts.region_word.capitalize(): [links.get(*pair) for pair in zip(frame["uf_cat"], frame["region"])],
         f"{texts('forecast')} ({unit(texts, channel)})": [exact(texts, channel, value, "region")
                                                           for value in frame["forecast"]],
         texts("last_year"): [number(texts, value, decimals) for value in frame["last_year"]],
-        texts("change"): [_changed_over(texts, *pair, usual) for pair in zip(frame["ratio"], frame["weeks"])],
+        texts("change"): [_changed_over(texts, *pair, most_weeks) for pair in zip(frame["ratio"], frame["weeks"])],
         texts("error"): [percent(texts, value) for value in frame["error"]],
         texts("coverage80"): [percent(texts, value, 0) for value in frame["coverage80"]],
         texts("quality"): [light(texts, colour) for colour in frame["light"]],
@@ -197,7 +197,7 @@ def _evidence(choice: dict) -> list[tuple[str, float]]:
 
 # %% ../../nbs/13_report/40_tables.ipynb #1aa0622c
 def record_table(results: Results, texts: Translations) -> Fragment:
-    """The run record, field by field; an unknown value is called unknown."""
+    """The run record, field by field; a missing value reads "not recorded"."""
     record = {("dataset_id" if name == "dataset" else name): value for name, value in results.run.to_dict().items()}
     fields = [name for name in TEXT_SECTIONS["run_record"] if name in record]
     values = [Fragment("<code>{}</code>").format(_plain(texts, record[name])) for name in fields]

@@ -41,11 +41,11 @@ TEXT_SECTIONS = read_texts()
 CATALOGUE = {key: text for section in TEXT_SECTIONS.values() for key, text in section.items()}
 
 # %% ../../nbs/13_report/20_translations.ipynb #925a6b26
-def _name(given: object, lang: str, default: dict[str, str]) -> str:
-    """`given` as text of `lang`; a mapping may know only one language."""
-    if isinstance(given, dict):
-        given = given.get(lang) or given.get(lang.split("-")[0]) or next(iter(given.values()), None)
-    return str(given or default[lang])
+def _name(name: object, lang: str, default: dict[str, str]) -> str:
+    """The text of `name` in `lang`; a mapping may have only one language."""
+    if isinstance(name, dict):
+        name = name.get(lang) or name.get(lang.split("-")[0]) or next(iter(name.values()), None)
+    return str(name or default[lang])
 
 # %% ../../nbs/13_report/20_translations.ipynb #5f4f4e92
 DASH = "–"
@@ -176,13 +176,14 @@ def regions_sentence(texts: Translations, table: pd.DataFrame) -> str:
     """
     largest = table.iloc[0]
     share = largest["forecast"] / max(table["forecast"].sum(), 1e-9)
-    first = dict(name=largest["region"], share=percent(texts, share, 0))
+    largest_fields = dict(name=largest["region"], share=percent(texts, share, 0))
     moved, known = table.dropna(subset="ratio"), table.dropna(subset="error").sort_values("error")
     if moved.empty or moved["ratio"].abs().max() < NO_CHANGE:
-        sentences = [texts("regions_still", **first)]
+        sentences = [texts("regions_still", **largest_fields)]
     else:
         mover = moved.loc[moved["ratio"].abs().idxmax()]
-        sentences = [texts("regions_sentence", mover=mover["region"], change=signed(texts, mover["ratio"]), **first)]
+        change = signed(texts, mover["ratio"])
+        sentences = [texts("regions_sentence", mover=mover["region"], change=change, **largest_fields)]
     if len(known) > 1:
         best, worst = known.iloc[0], known.iloc[-1]
         sentences.append(texts("errors_sentence", best=best["region"], low=percent(texts, best["error"]),
@@ -297,8 +298,9 @@ def quality_detail(texts: Translations, row: Mapping) -> str:
 # %% ../../nbs/13_report/20_translations.ipynb #a0a9e031
 def with_quality_details(results: pd.DataFrame) -> pd.DataFrame:
     """`QualityReport.results` as a results folder keeps it: with `detail` (English), `detail_pt`, without counts."""
-    rows, kept = results.to_dict("records"), ["level", "produto_cat", "uf_cat", "rule", "value", "threshold", "passed"]
-    return results[kept].assign(detail=[quality_detail(ENGLISH, row) for row in rows],
+    columns = ["level", "produto_cat", "uf_cat", "rule", "value", "threshold", "passed"]
+    rows = results.to_dict("records")
+    return results[columns].assign(detail=[quality_detail(ENGLISH, row) for row in rows],
                                 detail_pt=[quality_detail(PORTUGUESE, row) for row in rows])
 
 # %% ../../nbs/13_report/20_translations.ipynb #3614e072

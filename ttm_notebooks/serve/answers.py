@@ -330,7 +330,7 @@ def check_regions(caller: Principal, model: ServingModel, series: Sequence[Serie
     if foreign:
         detail = f"{len(foreign)} of {len(series)} series are in regions that this token does not permit"
         refusal = AccessDenied("foreign_region", detail, caller.subject)
-        refusal.errors = [{"pointer": f"{_pointer(number, many)}/regiao_id", "detail": "not one of your regions"}
+        refusal.errors = [{"pointer": f"{_pointer(number, many)}/regiao_id", "detail": "region not permitted"}
                           for number in foreign[:100]]
         refusal.regions = sorted({series[number].regiao_id for number in foreign})
         raise refusal

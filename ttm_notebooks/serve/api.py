@@ -324,7 +324,7 @@ async def _denied(service: Service, request: Request, refusal: AccessDenied) -> 
     request_id, event = request.scope["request_id"], refusal_event(refusal, action_of(request.url.path))
     regions = {"regions": refusal.regions} if hasattr(refusal, "regions") else {}
     await service.note(replace(event, details=event.details | {"request_id": request_id} | regions))
-    return problem_response(refusal.reason, refusal.status, refusal.expected or refusal.problem, None,
+    return problem_response(refusal.reason, refusal.status, f"Expected: {refusal.expected}", None,
                             getattr(refusal, "errors", None), refusal.headers, request_id)
 
 # %% ../../nbs/15_serve/55_api.ipynb #ee36a7e3

@@ -29,8 +29,8 @@ def media_type_of(request: Request, *known: str) -> str:
     """The body's media type. Raises ProblemError (415)."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in known:
-        raise ProblemError("unsupported_media_type", 415, f"a body of {media_type[:60] or 'no media type'}",
-                           f"send {' or '.join(known)}")
+        received = f"the media type {media_type[:60]}" if media_type else "no media type"
+        raise ProblemError("unsupported_media_type", 415, f"the body has {received}", f"send {' or '.join(known)}")
     return media_type
 
 # %% ../../nbs/15_serve/25_requests.ipynb #cb8013b0

@@ -323,10 +323,11 @@ DOCUMENT = {"schema": {"type": "object"}}
 
 # %% ../../nbs/15_serve/10_schemas.ipynb #7b6c5cef
 PROBLEM_DESCRIPTIONS = {
-    400: "The body is not JSON", 401: "No valid token", 403: "No permission, or a region of another user",
-    404: "No such series, region, version or page", 406: "No such media type for the answer",
+    400: "The body is not JSON", 401: "No valid token",
+    403: "No permission, or a region that the token does not permit",
+    404: "No such series, region, version or page", 406: "Media type of the answer not supported",
     408: "The body arrived too slowly", 409: "The model of the first answer no longer exists",
-    413: "The body is too large", 415: "No such media type for a request", 422: "Invalid, or it cannot be answered",
+    413: "The body is too large", 415: "Media type of the request not supported", 422: "Invalid, or cannot be answered",
     429: "Above capacity; retry after the seconds in Retry-After", 500: "Internal error",
     503: "Audit log, model, warehouse, idempotency keys or identity provider unavailable", 504: "Deadline exceeded"}
 GENERAL_PROBLEMS = (401, 403, 408, 413, 429, 500, 503, 504)

@@ -201,17 +201,17 @@ def _selected(gateway: Gateway, name: str, options: Mapping[str, str]) -> tuple[
     return list(dict.fromkeys([*(own or schema.names), *shared])), links
 
 # %% ../../nbs/05_simulation/30_odata_server.ipynb #5a1bc7c9
-def _linked(gateway: Gateway, target: str, shared: Sequence[str], lasts: Sequence[str],
+def _linked(gateway: Gateway, target: str, shared: Sequence[str], wanted_columns: Sequence[str],
             rows: list[dict]) -> dict[tuple, list[dict]]:
     """Read the entities of `target` that share columns with `rows`, by the values of these columns."""
     schema, cursor = gateway.tables[target].schema, gateway.connection.cursor()
-    columns = dict.fromkeys([*shared, *(lasts or schema.names)])
+    columns = dict.fromkeys([*shared, *(wanted_columns or schema.names)])
     shown = ", ".join(_shown(column, schema.field(column).type) for column in columns)
     cursor.register("wanted", pa.table({column: pa.array([row[column] for row in rows], schema.field(column).type)
                                         for column in shared}))
-    same = " AND ".join(f't."{column}" = wanted."{column}"' for column in shared)
+    join_condition = " AND ".join(f't."{column}" = wanted."{column}"' for column in shared)
     order = ", ".join(f'"{key}"' for key in gateway.keys[target])
-    query = f'SELECT {shown} FROM "{target}" t SEMI JOIN wanted ON {same} ORDER BY {order}'
+    query = f'SELECT {shown} FROM "{target}" t SEMI JOIN wanted ON {join_condition} ORDER BY {order}'
     entities: dict[tuple, list[dict]] = {}
     for entity in cursor.execute(query).to_arrow_table().to_pylist():
         entities.setdefault(tuple(entity[column] for column in shared), []).append(entity)
@@ -220,9 +220,9 @@ def _linked(gateway: Gateway, target: str, shared: Sequence[str], lasts: Sequenc
 
 def _expanded(gateway: Gateway, name: str, rows: list[dict], links: Mapping[str, Sequence[str]]) -> list[dict]:
     """Put linked entities inside each entity: a list in `results` if there may be several."""
-    for link, lasts in links.items():
+    for link, wanted_columns in links.items():
         target, shared = gateway.links[name][link]
-        entities = _linked(gateway, target, shared, lasts, rows)
+        entities = _linked(gateway, target, shared, wanted_columns, rows)
         many = leads_to_many(gateway.keys[target], shared)
         for row in rows:
             others = entities.get(tuple(row[column] for column in shared), [])
@@ -286,7 +286,7 @@ def _page(request: Any, name: str, rows: list[dict], total: int, more: bool) -> 
 
 # %% ../../nbs/05_simulation/30_odata_server.ipynb #55f6ff8a
 def _with_token(gateway: Gateway) -> Any:
-    """Issue a new CSRF token."""
+    """Issue a new CSRF token; the answer has it in its header."""
     from starlette.responses import Response
 
     token = secrets.token_urlsafe(16)

@@ -36,11 +36,15 @@ def _as_user(home: Path) -> list[str]:
 
 def _run(command: list[str], home: Path) -> None:
     """Run one of PostgreSQL's programs; UsageError with its output if it fails."""
-    done = subprocess.run(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                          text=True)
-    if done.returncode:
-        raise UsageError(f"{Path(command[-1]).name}: {done.stdout[-500:]}", "a PostgreSQL that starts",
-                         "read the output of the program above")
+    result = subprocess.run(
+        command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
+    )
+    if result.returncode:
+        raise UsageError(
+            f"{Path(command[-1]).name}: {result.stdout[-500:]}",
+            "PostgreSQL programs that work on this machine",
+            "read the output of the program above",
+        )
 
 # %% ../../nbs/05_simulation/50_postgres_server.ipynb #1557e0b3
 @contextmanager

@@ -126,7 +126,7 @@ def _shown(name: str, kind: pa.DataType) -> str:
 
 # %% ../../nbs/05_simulation/40_salesforce_server.ipynb #fcd77dcf
 def crm_app(tables: Mapping[str, pa.Table], limit: int = 2000) -> Any:
-    """Build a starlette application that plays an org with `tables`; `app.state.org` is its `Org`."""
+    """Build a starlette application that simulates an org with `tables`; `app.state.org` is its `Org`."""
     from starlette.applications import Starlette
     from starlette.routing import Route
 

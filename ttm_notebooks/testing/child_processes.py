@@ -18,7 +18,7 @@ from multiprocessing.context import ForkServerProcess
 
 # %% ../../nbs/20_testing/05_child_processes.ipynb #98aab986
 class Child:
-    """A forked process that runs `function(say, *arguments)`; its lines, `kill`, and `finish` with the exit code."""
+    """A forked process that runs `function(say, *arguments)`; `lines` are its output, `finish` waits for its end."""
 
     def __init__(self, function: Callable[..., None], *arguments: object):
         reading, writing = os.pipe()
@@ -48,7 +48,7 @@ class Child:
         return self.returncode is None
 
     def finish(self) -> list[str]:
-        """Wait for the end; the complete lines that were not read yet. Sets `returncode`."""
+        """Wait for the end; return the complete lines that were not read yet. Sets `returncode`."""
         text = self.lines.read()
         self.lines.close()
         if self.returncode is None:
@@ -57,7 +57,7 @@ class Child:
 
 # %% ../../nbs/20_testing/05_child_processes.ipynb #5a1e0c03
 def start_from_server(function: Callable[..., None], *arguments: object) -> tuple[ForkServerProcess, Connection]:
-    """Run `function(messages, *arguments)` in a child of a fork server; the process and its messages.
+    """Run `function(messages, *arguments)` in a child of a fork server; return the process and its messages.
 
     The process has sent its first message when this returns.
     """

@@ -40,7 +40,7 @@ def seasonal_sales(series: int, weeks: int, seed: int = 0, noise: float = 0.1, g
 
 # %% ../../nbs/20_testing/20_panels.ipynb #6f6a11b8
 class LastMeanNetwork:
-    """The network's interface, forecasting the mean of the last 26 observed weeks."""
+    """The network's interface; its forecast is the mean of the last 26 weeks, over observed weeks only."""
 
     context_length, horizon, uri, weights_hash = 104, 26, "stand-in", "last mean"
 

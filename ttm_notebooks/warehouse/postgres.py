@@ -102,11 +102,11 @@ class PostgresStore(Store):
 # %% ../../nbs/04_warehouse/20_postgres.ipynb #ed5728e6
 def _acquire_lock(connection: "Connection", store: PostgresStore, timeout: float) -> None:
     """Wait for the writers' lock; UsageError after `timeout` seconds."""
-    ends = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout
     query = "SELECT pg_try_advisory_lock(hashtext($1)) AS mine"
     while not _rows(connection, query, [f"ttm {store.schema}"])["mine"][0].as_py():
         connection.rollback()
-        if time.monotonic() > ends:
+        if time.monotonic() > deadline:
             raise UsageError(f"another process is writing to {store.location}", "one writer at a time",
                              "wait until it ends, then run the command again")
         time.sleep(0.1)
@@ -192,10 +192,10 @@ class PostgresWriter(_Changes, Writer):
     def compact(self) -> None:
         import psycopg
 
-        with psycopg.connect(self.store.address, autocommit=True) as other:
+        with psycopg.connect(self.store.address, autocommit=True) as connection:
             for table in self.tables():
-                other.execute(f"VACUUM FULL {self.store.qualified(table)}")
-            other.execute("CHECKPOINT")
+                connection.execute(f"VACUUM FULL {self.store.qualified(table)}")
+            connection.execute("CHECKPOINT")
 
 # %% ../../nbs/04_warehouse/20_postgres.ipynb #e8d846db
 def _ensure_columns(writer: PostgresWriter, table: str, schema: pa.Schema) -> None:

@@ -25,14 +25,12 @@ from ..core.errors import DatasetError
 from ..core.files import hash_json
 from ..core.keys import DataKey
 from ..core.metrics import QUANTILE_COLUMNS
+from ..core.vocabulary import Vocabulary, code_table, extend_codes
 from ..dataset.description import Dataset
 from ..dataset.schema import REJECTED_SCHEMA
-from .store import Store, Writer
 from .open import open_store
+from .store import Store, Writer
 from .weekly import WeeklyBuild, build_plans, build_weekly
-from ..core.vocabulary import code_table
-from ..core.vocabulary import extend_codes
-from ..core.vocabulary import Vocabulary
 
 # %% ../../nbs/04_warehouse/50_snapshots.ipynb #4a72e1cb
 _WEEK_KEY = ("produto_cat", "uf_cat", "timestamp")
@@ -71,8 +69,8 @@ class Snapshot:
 
     def weekly_with_plans(self) -> pd.DataFrame:
         """`weekly`, and after the history of each series the weeks with plans only: their channels are NaN."""
-        both = pa.concat_tables([self.table("weekly"), self.table("plans")], promote_options="default")
-        return _sorted("weekly", both).to_pandas()
+        combined = pa.concat_tables([self.table("weekly"), self.table("plans")], promote_options="default")
+        return _sorted("weekly", combined).to_pandas()
 
     def rejected(self) -> pd.DataFrame:
         """Every rejected row: source_file, source_row, column, value, reason, raw."""
@@ -83,7 +81,7 @@ class Snapshot:
         return self.table("coverage").to_pandas()
 
     def stockouts(self) -> pd.DataFrame:
-        """Weeks short of goods, whose sales do not measure demand: timestamp, produto_cat, uf_cat."""
+        """Weeks with a stock-out, whose sales do not measure demand: timestamp, produto_cat, uf_cat."""
         return self.table("stockouts").to_pandas()
 
     def vocabulary(self) -> Vocabulary:
@@ -159,7 +157,7 @@ def _row_counts(accepted: pa.Table, rejected: pa.Table, counts: Mapping[str, int
     if counts and "rows" in counts and counts["rows"] != total:
         raise DatasetError(f"{counts['rows']} rows were read, but accepted, rejected and later are {total}: {parts}",
                            "every row counted exactly once",
-                           "report this with the dataset.yaml: it is an error of the reader")
+                           "report this with the dataset.yaml: it is an error in the program")
     return parts | {"rows": total}
 
 # %% ../../nbs/04_warehouse/50_snapshots.ipynb #3dab6692
@@ -211,14 +209,14 @@ class Warehouse:
         """Build the weekly table and make it current; the same input gives the same snapshot and writes nothing new.
 
         `counts` are those of `read_rows` (rows, later); with them, every row must be counted. `plans` are those of
-        `read_rows`: values planned from `as_of` on, a part of the later rows. `stockouts` are the weeks short of goods
+        `read_rows`: values planned from `as_of` on, a part of the later rows. `stockouts` are weeks with a stock-out
         (product, region, week). `writer` is a writer that the caller already holds. Raises DatasetError.
         """
         _check_rows(accepted)
         if plans is not None:
             _check_plans(plans, dataset.planned, as_of)
         row_counts = _row_counts(accepted, rejected, counts)
-        material = _Material(accepted, rejected, plans, stockouts)
+        material = _SnapshotInput(accepted, rejected, plans, stockouts)
         with nullcontext(writer) if writer else self.writing() as open_writer:
             identity, meta = _publish(open_writer, material, dataset, as_of, row_counts)
         return Snapshot(self.store, identity, meta)
@@ -269,7 +267,7 @@ def _extend_vocabulary(writer: Writer, rows: pa.Table, dataset: Dataset) -> dict
     return codes
 
 # %% ../../nbs/04_warehouse/50_snapshots.ipynb #37080ca3
-class _Material(NamedTuple):
+class _SnapshotInput(NamedTuple):
     """The input of a snapshot."""
 
     accepted: pa.Table
@@ -290,7 +288,7 @@ def _coded_weeks(weeks: pa.Table | None, build: WeeklyBuild, codes: dict[str, di
                      "produto_cat": pa.array(products, pa.int64()), "uf_cat": pa.array(regions, pa.int64())})
 
 # %% ../../nbs/04_warehouse/50_snapshots.ipynb #e6e35f7f
-def _tables(material: _Material, build: WeeklyBuild, dataset: Dataset, as_of: date,
+def _tables(material: _SnapshotInput, build: WeeklyBuild, dataset: Dataset, as_of: date,
             codes: dict[str, dict[str, int]]) -> dict[str, pa.Table]:
     """Build all tables of a snapshot by name, sorted."""
     aggregates = {name: item.aggregate for name, item in dataset.covariates.items()}
@@ -302,7 +300,7 @@ def _tables(material: _Material, build: WeeklyBuild, dataset: Dataset, as_of: da
     return {name: _sorted(name, table) for name, table in tables.items()}
 
 # %% ../../nbs/04_warehouse/50_snapshots.ipynb #f3d4d818
-def _publish(writer: Writer, material: _Material, dataset: Dataset, as_of: date,
+def _publish(writer: Writer, material: _SnapshotInput, dataset: Dataset, as_of: date,
              counts: dict[str, int]) -> tuple[str, dict]:
     """Write the snapshot of checked rows and make it current; returns its id and meta data."""
     aggregates = {name: item.aggregate for name, item in dataset.covariates.items()}
@@ -391,9 +389,10 @@ def _forecast_table(frame: pd.DataFrame, as_of: date, run_id: str) -> pa.Table:
 # %% ../../nbs/04_warehouse/50_snapshots.ipynb #33927eac
 def _vintage(reader: Store | Writer, as_of: date, run_id: str) -> pa.Table | None:
     """Read the stored forecasts of a run; None if there are none."""
-    kept = reader.read("forecasts", where={"as_of": as_of,
-                                           "run_id": run_id}) if "forecasts" in reader.tables() else None
-    return kept if kept is not None and kept.num_rows else None
+    if "forecasts" not in reader.tables():
+        return None
+    kept = reader.read("forecasts", where={"as_of": as_of, "run_id": run_id})
+    return kept if kept.num_rows else None
 
 # %% ../../nbs/04_warehouse/50_snapshots.ipynb #1fefabe0
 def _append_forecasts(writer: Writer, store: Store, table: pa.Table, as_of: date, run_id: str) -> None:

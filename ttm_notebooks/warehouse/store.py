@@ -125,8 +125,8 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
 def plain_table(rows: pa.Table) -> pa.Table:
     """Cast `rows` to string, int64, float64, bool, date32, timestamp[us] or binary. DatasetError for other types."""
     schema = pa.schema([pa.field(item.name, _plain_type(item.type)) for item in rows.schema])
-    if strange := [item for item in schema if item.type not in SQL_TYPES]:
-        raise DatasetError(f"column {strange[0].name} is of the type {strange[0].type}",
+    if unsupported := [item for item in schema if item.type not in SQL_TYPES]:
+        raise DatasetError(f"column {unsupported[0].name} is of the type {unsupported[0].type}",
                            f"one of {', '.join(map(str, SQL_TYPES))}", "cast the column to one of these types")
     cast = rows if schema == rows.schema else rows.cast(schema)
     return pa.Table.from_arrays(cast.columns, schema=schema)  # without a driver's metadata, which would change hashes

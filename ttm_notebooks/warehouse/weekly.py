@@ -91,12 +91,12 @@ def _week_spans(connection: duckdb.DuckDBPyConnection) -> tuple[list[date], list
 def _find_whole_weeks(connection: duckdb.DuckDBPyConnection, as_of: date) -> tuple[date, date]:
     """Return the first and last whole week in `grouped`; DatasetError if there is none."""
     spans = _week_spans(connection)
-    whole = whole_weeks(*spans, as_of)
-    if whole is None:
+    first_and_last = whole_weeks(*spans, as_of)
+    if first_and_last is None:
         raise DatasetError(f"no whole week before {as_of}: the rows touch {len(spans[0])} partial week(s)",
                            "at least one week from its usual first to its usual last day",
                            "add earlier data, or use a later as_of")
-    return whole
+    return first_and_last
 
 # %% ../../nbs/04_warehouse/40_weekly.ipynb #f976257e
 def _mark_short_weeks(connection: duckdb.DuckDBPyConnection) -> None:

@@ -183,10 +183,10 @@ def fill_a_disk(folder: str) -> None:
             print("another writer:", error.problem.split(": ")[-1])
         ballast.unlink()
         ids += log.append(prediction_event(99))
-    with AuditLog(log_folder, AUDIT_KEY) as late:
-        ids += late.append(prediction_event(100))
-    kept, ok = set(ids) <= set(entry_ids(log_folder)), verify_log(log_folder, AUDIT_KEY).ok
-    print(json.dumps({"refused": refused, "kept": kept, "ok": ok}))
+    with AuditLog(log_folder, AUDIT_KEY) as later_log:
+        ids += later_log.append(prediction_event(100))
+    complete, ok = set(ids) <= set(entry_ids(log_folder)), verify_log(log_folder, AUDIT_KEY).ok
+    print(json.dumps({"refused": refused, "kept": complete, "ok": ok}))
 
 # %% ../../../nbs/tests/03_audit/30_test_log.ipynb #87dc8193
 def test_append_full_file_system_refuses_and_continues(tmp_path):

@@ -47,10 +47,10 @@ def test_prune_any_days_removes_only_segments_that_are_old_enough(tmp_path_facto
             prune_log(folder, before, TODAY, AUDIT_KEY)
         return
     total = len(read_entries(folder))
-    gone = prune_log(folder, before, TODAY, AUDIT_KEY, actor="auth0|rui")
-    assert len(gone) == sum(day < before for day in days)
+    pruned = prune_log(folder, before, TODAY, AUDIT_KEY, actor="auth0|rui")
+    assert len(pruned) == sum(day < before for day in days)
     assert verify_log(folder, AUDIT_KEY).ok and verify_log(folder, AUDIT_KEY, anchor=anchor).ok
-    assert len(read_entries(folder)) == total - 2 * len(gone) + 1 + bool(gone)
+    assert len(read_entries(folder)) == total - 2 * len(pruned) + 1 + bool(pruned)
     assert prune_log(folder, before, TODAY, AUDIT_KEY) == []
     assert all(read_entries(folder, kind="prediction")["time"].dt.date >= before)
 

@@ -6,7 +6,7 @@
 __all__ = ['CHANGES', 'WRITTEN_BY_0_4_0', 'ANCHOR_OF_0_4_0', 'files_of', 'valid_log', 'copied_log', 'change', 'drop', 'swap',
            'truncate', 'test_verify_any_edited_entry_is_a_fault_of_its_segment',
            'test_verify_rewritten_chain_does_not_end_in_the_signed_head',
-           'test_verify_any_flipped_bit_is_a_fault_but_in_an_unrecovered_tail',
+           'test_verify_any_flipped_bit_outside_an_unrecovered_tail_is_a_fault',
            'test_verify_missing_unknown_or_exchanged_files_are_faults',
            'test_read_and_verify_damage_of_any_kind_raises_no_error', 'random_bytes',
            'test_verify_restored_files_are_faults', 'test_verify_log_rewritten_with_the_key_contradicts_the_anchor',
@@ -72,7 +72,7 @@ def copied_log(valid_log, tmp_path):
 
 # %% ../../../nbs/tests/03_audit/50_test_verification.ipynb #2dca9970
 def _parts_of(content: bytes) -> tuple[bytes, list[bytes], bytes]:
-    """Header, acknowledged lines and the rest of a segment."""
+    """Header, acknowledged lines and tail of a segment."""
     head, _ = read_head(content[:HEADER], content[HEADER + 72:HEADER + 78].decode(), key_ring(AUDIT_KEY))
     return content[:HEADER], content[HEADER:head.settled.size].splitlines(keepends=True), content[head.settled.size:]
 
@@ -94,9 +94,9 @@ def drop(lines: list[bytes], chance: random.Random) -> list[bytes]:
 def swap(lines: list[bytes], chance: random.Random) -> list[bytes]:
     """Exchange two lines."""
     first, second = chance.sample(range(len(lines)), 2)
-    left = list(lines)
-    left[first], left[second] = left[second], left[first]
-    return left
+    swapped = list(lines)
+    swapped[first], swapped[second] = swapped[second], swapped[first]
+    return swapped
 
 
 def truncate(lines: list[bytes], chance: random.Random) -> list[bytes]:
@@ -112,8 +112,8 @@ def test_verify_any_edited_entry_is_a_fault_of_its_segment(copied_log, edit: Cal
     chance, names = random.Random(7), sorted(name for name in before if name.endswith(".audit"))
     for _ in range(CHANGES):
         name = chance.choice(names)
-        header, lines, rest = _parts_of(before[name])
-        edited = header + b"".join(edit(lines, chance)) + (rest if chance.random() < 0.5 else b"")
+        header, lines, tail = _parts_of(before[name])
+        edited = header + b"".join(edit(lines, chance)) + (tail if chance.random() < 0.5 else b"")
         assert edited != before[name]
         (folder / name).write_bytes(edited)
         faults = verify_log(folder, AUDIT_KEY).faults
@@ -127,7 +127,7 @@ def test_verify_rewritten_chain_does_not_end_in_the_signed_head(copied_log):
     chance = random.Random(8)
     for _ in range(max(60, CHANGES // 5)):
         name = chance.choice(sorted(name for name in before if name.endswith(".audit")))
-        header, lines, rest = _parts_of(before[name])
+        header, lines, tail = _parts_of(before[name])
         hit = chance.randrange(len(lines))
         forged_line = lines[hit].replace(b"MAT-", b"XAT-").replace(b'"log"', b'"lag"')
         forged = [*lines[:hit], forged_line, *lines[hit + 1:]]
@@ -137,12 +137,12 @@ def test_verify_rewritten_chain_does_not_end_in_the_signed_head(copied_log):
         for line in forged:
             previous, linked_line = link_entry(previous, line[65:-1])
             rewritten.append(linked_line)
-        (folder / name).write_bytes(header + b"".join(rewritten) + rest)
+        (folder / name).write_bytes(header + b"".join(rewritten) + tail)
         assert walk_chain(b"".join(rewritten))[1] == [] and not verify_log(folder, AUDIT_KEY).ok
         (folder / name).write_bytes(before[name])
 
 # %% ../../../nbs/tests/03_audit/50_test_verification.ipynb #7276c09a
-def test_verify_any_flipped_bit_is_a_fault_but_in_an_unrecovered_tail(copied_log):
+def test_verify_any_flipped_bit_outside_an_unrecovered_tail_is_a_fault(copied_log):
     folder, before = copied_log
     chance, names = random.Random(9), sorted(before)
     open_end = max(name for name in names if name.endswith(".audit"))

@@ -9,7 +9,7 @@ __all__ = ['KEY', 'OTHER', 'no_key', 'test_decrypt_any_flipped_bit_is_refused',
            'test_data_key_missing_package_names_its_installation',
            'test_data_key_unreadable_file_and_key_on_command_line_are_refused', 'MemoryKeyring',
            'test_data_key_from_keyring', 'test_data_key_from_aws_kms', 'Vault', 'certificate', 'vault',
-           'test_data_key_from_azure_key_vault', 'test_read_private_asks_the_file_whether_it_is_encrypted',
+           'test_data_key_from_azure_key_vault', 'test_read_private_folder_with_plain_and_encrypted_files_reads_both',
            'rotate_and_report', 'test_rotate_files_killed_at_any_moment_completes_when_repeated',
            'test_rotate_folder_third_key_changes_nothing',
            'test_private_database_swap_is_encrypted_where_there_is_a_key',
@@ -167,9 +167,9 @@ def test_data_key_from_aws_kms(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "sa-east-1")
     client = boto3.client("kms")
     wrapping = client.create_key()["KeyMetadata"]["KeyId"]
-    made = client.generate_data_key(KeyId=wrapping, KeySpec="AES_256")
-    (tmp_path / "wrapped").write_bytes(made["CiphertextBlob"])
-    assert data_key(f"aws-kms:{wrapping}?blob={tmp_path / 'wrapped'}") == DataKey(made["Plaintext"])
+    wrapped_key = client.generate_data_key(KeyId=wrapping, KeySpec="AES_256")
+    (tmp_path / "wrapped").write_bytes(wrapped_key["CiphertextBlob"])
+    assert data_key(f"aws-kms:{wrapping}?blob={tmp_path / 'wrapped'}") == DataKey(wrapped_key["Plaintext"])
     with pytest.raises(KeyProblem, match="names no file with a wrapped key"):
         data_key(f"aws-kms:{wrapping}")
     with pytest.raises(KeyProblem, match="did not unwrap"):
@@ -214,17 +214,25 @@ def certificate(folder: Path) -> Path:
     """A self-signed certificate for 127.0.0.1 and its key, in one file."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(7)
-            .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256()))
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
     secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                serialization.NoEncryption())
-    (folder / "both.pem").write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
-    (folder / "ca.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "both.pem").write_bytes(secret + signed.public_bytes(serialization.Encoding.PEM))
+    (folder / "ca.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     return folder / "both.pem"
 
-
+# %% ../../../nbs/tests/01_core/20_test_keys.ipynb #6dc23cfe
 @pytest.fixture
 def vault(tmp_path, monkeypatch):
     """The address of a local Key Vault with TLS; the environment holds its certificate and the identity service."""
@@ -254,7 +262,7 @@ def test_data_key_from_azure_key_vault(vault):
     assert len(str(refusal.value).splitlines()) == 1
 
 # %% ../../../nbs/tests/01_core/20_test_keys.ipynb #1479a839
-def test_read_private_asks_the_file_whether_it_is_encrypted(monkeypatch, tmp_path):
+def test_read_private_folder_with_plain_and_encrypted_files_reads_both(monkeypatch, tmp_path):
     frame = pd.DataFrame({"material": ["MAT-0001"], "units": [1.5]})
     plain = write_private_frame(tmp_path / "plain.parquet", frame)
     monkeypatch.setenv("TTM_DATA_KEY", KEY.secret.hex())

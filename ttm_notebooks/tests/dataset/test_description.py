@@ -127,7 +127,7 @@ FREE = ("product_name", "region_codes", "covariates", "on", "subdivisions",
 
 
 def key_paths(tree: object, path: tuple = ()) -> list[tuple]:
-    """Paths of all keys of a description that are words of the schema (not labels of the data)."""
+    """Paths of all keys of a description that the schema defines (not labels of the data)."""
     paths: list[tuple] = []
     for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
         of_table = path[:1] == ("tables",) and path[-1:] == ("columns",)

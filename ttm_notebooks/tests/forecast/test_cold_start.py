@@ -131,8 +131,8 @@ def test_cold_start_of_hidden_products_beats_the_category_profile(weeks):
         profile = np.stack([plain.mean[~UNSEEN & (category == category[row])].mean(axis=0)
                             for row in np.flatnonzero(UNSEEN)])
         errors.append([wape(truth[UNSEEN], forecast.mean[UNSEEN]), wape(truth[UNSEEN], profile)])
-    ours, theirs = np.mean(errors, axis=0)
-    assert ours < 0.97 * theirs if weeks == 0 else ours < 0.5 * theirs
+    cold_error, profile_error = np.mean(errors, axis=0)
+    assert cold_error < 0.97 * profile_error if weeks == 0 else cold_error < 0.5 * profile_error
 
 # %% ../../../nbs/tests/10_forecast/30_test_cold_start.ipynb #4d703f30
 def test_cold_start_intervals_cover_and_narrow_with_known_weeks():
@@ -160,13 +160,13 @@ def test_cold_start_with_other_regions_of_the_product_beats_its_category():
 # %% ../../../nbs/tests/10_forecast/30_test_cold_start.ipynb #5ac819dd
 def test_cold_start_of_products_launched_together_uses_their_common_weeks():
     weeks = PANEL.n_weeks - 2
-    alone = hidden(PANEL, UNSEEN)
+    unsold = hidden(PANEL, UNSEEN)
     row = np.flatnonzero(UNSEEN)[0]
     siblings = np.flatnonzero(PANEL.series["produto_cat"] == PANEL.series["produto_cat"].iloc[row])[1:]
-    seen = alone.observed.copy()
+    seen = unsold.observed.copy()
     seen[siblings, weeks:] = True
-    together = replace(alone, observed=seen, values=np.where(seen, PANEL.values, 0.0))
-    errors = [wape(TRUTH[row], cold_start(panel, last_year(panel)).mean[row]) for panel in (alone, together)]
+    sold = replace(unsold, observed=seen, values=np.where(seen, PANEL.values, 0.0))
+    errors = [wape(TRUTH[row], cold_start(panel, last_year(panel)).mean[row]) for panel in (unsold, sold)]
     assert errors[1] < 0.6 * errors[0]
 
 # %% ../../../nbs/tests/10_forecast/30_test_cold_start.ipynb #f31237be
@@ -179,11 +179,11 @@ def test_cold_start_reads_known_weeks_against_the_season():
 
 # %% ../../../nbs/tests/10_forecast/30_test_cold_start.ipynb #e4fa1326
 def test_cold_start_with_more_weeks_approaches_the_models_own_forecast():
-    apart = []
+    distances = []
     for weeks in (14, 30, 51):
         plain, panel = last_year(hidden(PANEL, UNSEEN, 60)), hidden(PANEL, UNSEEN, weeks)
-        apart.append(wape(plain.mean[UNSEEN], cold_start(panel, plain).mean[UNSEEN]))
-    assert apart[0] > 1.5 * apart[1] > 3 * apart[2] and apart[2] < 0.02
+        distances.append(wape(plain.mean[UNSEEN], cold_start(panel, plain).mean[UNSEEN]))
+    assert distances[0] > 1.5 * distances[1] > 3 * distances[2] and distances[2] < 0.02
     assert "cold_start" not in cold_forecast(52).metadata
     assert set(cold_forecast(52, weeks_known_below=53).series.loc[UNSEEN, "flags"]) == {"cold_start"}
 
@@ -230,10 +230,10 @@ def test_cold_start_without_intervals_categories_or_sales_is_valid():
     plain = last_year(known)
     means_only = cold_start(known, replace(plain, quantiles=plain.quantiles[:, :0]))
     assert not means_only.has_intervals and np.allclose(means_only.mean, cold_start(known, plain).mean)
-    silent = replace(known, values=np.where(UNSEEN[:, None, None], 0.0, known.values))
-    slow = cold_start(silent, last_year(silent))
-    assert np.isfinite(slow.mean).all()
-    assert slow.mean[UNSEEN].sum() < 0.1 * cold_forecast(4).mean[UNSEEN].sum()
+    unsold = replace(known, values=np.where(UNSEEN[:, None, None], 0.0, known.values))
+    forecast = cold_start(unsold, last_year(unsold))
+    assert np.isfinite(forecast.mean).all()
+    assert forecast.mean[UNSEEN].sum() < 0.1 * cold_forecast(4).mean[UNSEEN].sum()
 
 # %% ../../../nbs/tests/10_forecast/30_test_cold_start.ipynb #520cb324
 def test_cold_start_ignores_stock_outs():

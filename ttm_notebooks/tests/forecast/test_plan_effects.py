@@ -234,11 +234,11 @@ def test_learn_effects_ignores_stock_outs_and_gaps():
 def test_learn_effects_of_two_channels_differ():
     units, money = panel_with_lift(14), panel_with_lift(14, lift=0.2)
     mask = np.ones((30, 113, 2), bool)
-    both = replace(units, values=np.concatenate([units.values, money.values], axis=2), observed=mask, censored=~mask,
+    pair = replace(units, values=np.concatenate([units.values, money.values], axis=2), observed=mask, censored=~mask,
                    channels=("vendas", "faturamento"))
-    table = learn_effects(before(both), ["promo"]).table().set_index("channel")["percent"]
+    table = learn_effects(before(pair), ["promo"]).table().set_index("channel")["percent"]
     assert abs(table["vendas"] - 100 * np.expm1(0.7)) < 8 and abs(table["faturamento"] - 100 * np.expm1(0.2)) < 5
-    assert promo_model().fit_predict(before(both), AHEAD).mean.shape == (30, 13, 2)
+    assert promo_model().fit_predict(before(pair), AHEAD).mean.shape == (30, 13, 2)
 
 # %% ../../../nbs/tests/10_forecast/20_test_plan_effects.ipynb #001928cc
 def test_planned_model_reads_only_plans_after_the_cutoff():

@@ -203,15 +203,15 @@ def test_keep_price_moves_one_channel_into_the_bounds_and_flags(seed, zeros):
     forecast = replace(forecast, mean=mean, quantiles=forecast.quantiles * random.uniform(0.5, 1, (9, 1, 3, 2)))
     bounds = np.sort(random.lognormal(0, 1, (9, 2)), axis=1)
     bounds[0] = np.nan
-    kept = keep_price(forecast, bounds)
-    units, money = kept.mean[1:, :, 0], kept.mean[1:, :, 1]
+    corrected = keep_price(forecast, bounds)
+    units, money = corrected.mean[1:, :, 0], corrected.mean[1:, :, 1]
     assert (money <= bounds[1:, 1:] * units * (1 + 1e-6)).all()
     assert (money >= bounds[1:, :1] * units * (1 - 1e-6)).all()
-    assert np.array_equal(kept.mean[0], forecast.mean[0])
-    changed = kept.mean != forecast.mean
+    assert np.array_equal(corrected.mean[0], forecast.mean[0])
+    changed = corrected.mean != forecast.mean
     assert not changed.all(axis=2).any()
-    assert kept.metadata["implied_price"]["weeks_held"] == changed.any(axis=2).sum()
-    assert (kept.series["flags"].eq("price_held").to_numpy() == changed.any(axis=(1, 2))).all()
+    assert corrected.metadata["implied_price"]["weeks_held"] == changed.any(axis=2).sum()
+    assert (corrected.series["flags"].eq("price_held").to_numpy() == changed.any(axis=(1, 2))).all()
 
 # %% ../../../nbs/tests/10_forecast/40_test_reconciliation.ipynb #1e456bb9
 def test_reconcile_with_bounds_keeps_prices_within_them():
@@ -247,9 +247,9 @@ def test_price_bounds_without_prices_are_nan_and_bind_nothing():
     bounds = implied_price_bounds(make_panel(np.zeros((2, 120)), np.ones((2, 120))))
     assert np.isnan(bounds).all()
     forecast = make_levels(np.random.default_rng(9), 2)["series"]
-    kept = keep_price(forecast, bounds)
-    assert np.array_equal(kept.mean, forecast.mean)
-    assert kept.metadata["implied_price"]["series_without_bounds"] == 2
+    corrected = keep_price(forecast, bounds)
+    assert np.array_equal(corrected.mean, forecast.mean)
+    assert corrected.metadata["implied_price"]["series_without_bounds"] == 2
 
 # %% ../../../nbs/tests/10_forecast/40_test_reconciliation.ipynb #cd4fe566
 def make_past(seed: int, flawed: str, series: int = 12) -> PastCutoff:

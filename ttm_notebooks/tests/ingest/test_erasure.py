@@ -6,8 +6,8 @@
 __all__ = ['KEY', 'TODAY', 'PLANTED', 'LINKS', 'SHOP_YAML', 'DAYS', 'THEIR_LINKS', 'test_erase_keeps_amounts_and_other_customers',
            'buyer_of', 'database', 'write_shop', 'postgres_address', 'shop_settings', 'accepted_units', 'raw_table',
            'stored_bytes', 'erase_planted', 'check_only_raw_tables_hold_links', 'check_no_trace', 'change_source_rows',
-           'test_erased_customer_leaves_every_byte_and_does_not_come_back',
-           'test_erasure_that_was_killed_is_finished_by_the_same_call']
+           'test_erase_customer_leaves_no_trace_and_does_not_come_back',
+           'test_erase_after_a_kill_is_finished_by_the_same_call']
 
 # %% ../../../nbs/tests/07_ingest/30_test_erasure.ipynb #b6961707
 import contextlib
@@ -105,7 +105,7 @@ DAYS = [datetime.date(2023, 9, 4) + datetime.timedelta(days=number) for number i
 
 
 def write_shop(folder: Path) -> Path:
-    """Write the data set's description, its database and its file; returns the folder."""
+    """Write the data set's description, its database and its file; return the folder."""
     folder.mkdir(parents=True)
     orders = [(f"ORDERNUMBER{number:05d}", str(day), f"sku-{number % 2}", 1 + number / 8, 10 + number / 4,
                buyer_of(number), f"{day}T10:00:00") for number, day in enumerate(DAYS)]
@@ -203,7 +203,7 @@ def check_no_trace(settings: Settings, links: list[str]) -> None:
 
 
 def change_source_rows(settings: Settings) -> float:
-    """Change rows of the planted customer in the source, add two; returns by how much the accepted units must grow."""
+    """Change rows of the planted customer in the source, add two; return by how much the accepted units must grow."""
     with database(settings.dataset.folder / "erp.db") as erp:
         erp.execute("UPDATE orders SET units = 100, changed = '2023-12-21T10:00:00' WHERE pedido = 'ORDERNUMBER00012'")
         erp.execute("UPDATE orders SET buyer = 'C-5', units = 200, changed = '2023-12-21T11:00:00' "
@@ -215,7 +215,7 @@ def change_source_rows(settings: Settings) -> float:
     return (100 - 2.5) + (200 - 1.75) + 7 + 3  # order 12 had 2.5 units, order 6 had 1.75
 
 # %% ../../../nbs/tests/07_ingest/30_test_erasure.ipynb #a7fb85aa
-def test_erased_customer_leaves_every_byte_and_does_not_come_back(shop_settings, monkeypatch):
+def test_erase_customer_leaves_no_trace_and_does_not_come_back(shop_settings, monkeypatch):
     first = ingest_step(shop_settings)
     assert first.meta["counts"]["rejected"] >= 1 and len(raw_table(shop_settings)) == 200
     assert PLANTED not in first.rejected().to_string()
@@ -251,7 +251,7 @@ def test_erased_customer_leaves_every_byte_and_does_not_come_back(shop_settings,
         ingest_step(shop_settings)
 
 # %% ../../../nbs/tests/07_ingest/30_test_erasure.ipynb #6355dc82
-def test_erasure_that_was_killed_is_finished_by_the_same_call(shop_settings, monkeypatch):
+def test_erase_after_a_kill_is_finished_by_the_same_call(shop_settings, monkeypatch):
     ingest_step(shop_settings)
     erase_from = erasure._erase_from
 

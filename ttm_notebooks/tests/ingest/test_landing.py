@@ -11,7 +11,7 @@ __all__ = ['KEY', 'FAULTS', 'CELL', 'LINES', 'FOLDER_YAML', 'CRM', 'FURTHER', 's
            'test_load_increment_killed_at_random_moments_equals_one_load',
            'test_rows_as_of_loaded_files_equal_rows_read_directly',
            'test_feed_cursor_never_passes_a_row_that_is_still_to_come',
-           'test_customers_arrive_as_pseudonyms_and_can_be_erased',
+           'test_load_increment_customers_become_pseudonyms_and_can_be_erased',
            'test_load_increment_keeps_stock_and_further_tables']
 
 # %% ../../../nbs/tests/07_ingest/80_test_landing.ipynb #8fd06f61
@@ -195,7 +195,7 @@ def test_feed_cursor_never_passes_a_row_that_is_still_to_come(pages):
             assert not in_order(pages)
 
 # %% ../../../nbs/tests/07_ingest/80_test_landing.ipynb #17235623
-def test_customers_arrive_as_pseudonyms_and_can_be_erased(tmp_path):
+def test_load_increment_customers_become_pseudonyms_and_can_be_erased(tmp_path):
     store = open_store(tmp_path / "w.duckdb")
     with LocalServer(erp_of(make_order_items(200))) as server:
         dataset = small_company(tmp_path / "small", server)

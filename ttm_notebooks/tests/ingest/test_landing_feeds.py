@@ -9,7 +9,8 @@ __all__ = ['EDITED_YAML', 'Lines', 'STAMPS', 'FUZZ', 'KEYS', 'ACTIONS', 'EDITS',
            'test_load_increment_of_a_source_edited_at_random_equals_a_fresh_load', 'small_source',
            'test_rows_as_of_two_equal_items_of_an_order_are_two_sales',
            'test_rows_as_of_moved_order_counts_on_its_new_day_only',
-           'test_amount_changed_back_under_the_same_stamp_counts', 'test_deleted_then_restored_row_is_counted_once',
+           'test_load_increment_amount_changed_back_under_the_same_stamp_counts',
+           'test_deleted_then_restored_row_is_counted_once',
            'test_load_increment_asks_from_the_watermark_less_the_overlap',
            'test_load_increment_stamp_of_the_year_2099_hides_nothing',
            'test_load_increment_unreadable_stamps_are_faults',
@@ -241,7 +242,7 @@ def test_rows_as_of_moved_order_counts_on_its_new_day_only(tmp_path):
 
 # %% ../../../nbs/tests/07_ingest/82_test_landing_feeds.ipynb #d03970aa
 @pytest.mark.parametrize("stamps", [*STAMPS, None])
-def test_amount_changed_back_under_the_same_stamp_counts(tmp_path, stamps):
+def test_load_increment_amount_changed_back_under_the_same_stamp_counts(tmp_path, stamps):
     stamp = datetime(2025, 3, 3, 9).strftime(STAMPS[stamps]) if stamps else None
     for number, qty in enumerate((3.0, 5.0, 3.0, 3.0, 5.0)):
         dataset, store = small_source(tmp_path / "s", [("1", "10", MONDAY, qty, stamp)])
@@ -493,7 +494,7 @@ def sap_app():
 
 # %% ../../../nbs/tests/07_ingest/82_test_landing_feeds.ipynb #da9f8040
 def load_and_publish_snapshot(dataset: Dataset, location: str) -> tuple[Warehouse, Snapshot]:
-    """Load everything and publish a snapshot at a location; returns the warehouse and the snapshot."""
+    """Load everything and publish a snapshot at a location; return the warehouse and the snapshot."""
     warehouse = Warehouse(location)
     with warehouse.writing() as writer:
         load_increment(dataset, writer, now=datetime(2025, 6, 2))

@@ -81,8 +81,8 @@ def test_load_model_changed_weights_are_refused(tmp_path):
 
 # %% ../../../nbs/tests/09_model/10_test_checkpoint.ipynb #9f98ce59
 @pytest.mark.parametrize(("change", "message"), [
-    ({"d_model": 48}, "does not fit"), ({"model_type": "bert"}, "bert"), ({"architectures": ["Elsewhere"]}, "Elsewhere"),
-    ({"num_layers": 9}, "does not fit")])
+    ({"d_model": 48}, "does not fit"), ({"model_type": "bert"}, "bert"),
+    ({"architectures": ["Elsewhere"]}, "Elsewhere"), ({"num_layers": 9}, "does not fit")])
 def test_load_model_configuration_of_another_network_is_refused(tmp_path, change, message):
     folder = weekly_model().save(tmp_path / "copy")
     path = folder / "config.json"

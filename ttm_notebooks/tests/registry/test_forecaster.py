@@ -52,12 +52,12 @@ def weekly() -> WeeklyModel:
                          ids=lambda model: model.name)
 def test_loaded_baseline_gives_same_numbers(tmp_path, model):
     panel = shops()
-    made = Forecaster.fit(model, panel, run_id="run-7")
-    back = Forecaster.load(made.save(tmp_path / "forecaster"))
-    assert (back.name, back.kind, back.run_id) == (made.name, "baseline", "run-7")
-    assert back.data_fingerprint == panel.fingerprint
-    for level, saved in made.predict_levels(panel, 9).items():
-        again = back.predict_levels(panel, 9)[level]
+    original = Forecaster.fit(model, panel, run_id="run-7")
+    loaded = Forecaster.load(original.save(tmp_path / "forecaster"))
+    assert (loaded.name, loaded.kind, loaded.run_id) == (original.name, "baseline", "run-7")
+    assert loaded.data_fingerprint == panel.fingerprint
+    for level, saved in original.predict_levels(panel, 9).items():
+        again = loaded.predict_levels(panel, 9)[level]
         assert np.array_equal(again.quantiles, saved.quantiles) and np.array_equal(again.mean, saved.mean)
 
 # %% ../../../nbs/tests/12_registry/00_test_forecaster.ipynb #a4275c71
@@ -66,10 +66,10 @@ def test_loaded_network_and_ensembles_give_same_numbers(tmp_path):
     tuned = FineTuned(weekly(), options={"steps": 2, "batch_size": 8, "check_every": 1}).fit(panel)
     nested = Ensemble((ZeroShot(weekly()), Ensemble((AutoTheta(), tuned))))
     for number, model in enumerate((tuned, Ensemble((SeasonalNaive(), tuned)), nested)):
-        made = Forecaster.fit(model, panel)
-        back = Forecaster.load(made.save(tmp_path / str(number)))
-        assert (back.name, back.kind) == (model.name, "model") and back.model.key == made.model.key
-        assert np.array_equal(back.predict(panel).quantiles, made.predict(panel).quantiles)
+        original = Forecaster.fit(model, panel)
+        loaded = Forecaster.load(original.save(tmp_path / str(number)))
+        assert (loaded.name, loaded.kind) == (model.name, "model") and loaded.model.key == original.model.key
+        assert np.array_equal(loaded.predict(panel).quantiles, original.predict(panel).quantiles)
 
 # %% ../../../nbs/tests/12_registry/00_test_forecaster.ipynb #bcbaa09a
 def test_loaded_forecaster_has_evidence_and_vocabulary(tmp_path):
@@ -79,13 +79,13 @@ def test_loaded_forecaster_has_evidence_and_vocabulary(tmp_path):
     names = {"products": pd.DataFrame({"produto_cat": [1, 2], "product": ["Açúcar", "Café"]}),
              "regions": pd.DataFrame({"uf_cat": [1], "region": ["SP"]})}
     calibration = calibration_record(measured.calibrators["SeasonalNaive"], policy.coverage)
-    made = Forecaster.fit(SeasonalNaive(), panel, selection=selection_record(policy), calibration=calibration,
+    original = Forecaster.fit(SeasonalNaive(), panel, selection=selection_record(policy), calibration=calibration,
                           vocabulary=names)
-    back = Forecaster.load(made.save(tmp_path / "forecaster"))
-    assert back.selection == made.selection and back.calibration == made.calibration
-    assert all(back.vocabulary[name].equals(table) for name, table in names.items())
-    metadata = back.predict(panel, 4).metadata
-    assert metadata["gate_id"] == made.selection["id"]
+    loaded = Forecaster.load(original.save(tmp_path / "forecaster"))
+    assert loaded.selection == original.selection and loaded.calibration == original.calibration
+    assert all(loaded.vocabulary[name].equals(table) for name, table in names.items())
+    metadata = loaded.predict(panel, 4).metadata
+    assert metadata["gate_id"] == original.selection["id"]
     assert 0 <= metadata["measured_coverage"]["vendas"]["80"] <= 1
 
 # %% ../../../nbs/tests/12_registry/00_test_forecaster.ipynb #fba33d58
@@ -121,16 +121,16 @@ def test_load_of_altered_folder_names_the_file(tmp_path, harm, name):
 
 # %% ../../../nbs/tests/12_registry/00_test_forecaster.ipynb #1da054a4
 def test_id_is_the_hash_of_the_record(tmp_path):
-    made = Forecaster.fit(SeasonalNaive(), shops(), selection={"final": {"model": "SeasonalNaive"}})
-    home = made.save(tmp_path / "forecaster")
+    forecaster = Forecaster.fit(SeasonalNaive(), shops(), selection={"final": {"model": "SeasonalNaive"}})
+    home = forecaster.save(tmp_path / "forecaster")
     record = forecaster_record(home)
     assert record.pop("id") == hash_json(record) and set(record["files"]) == {"gate.json"}
 
 # %% ../../../nbs/tests/12_registry/00_test_forecaster.ipynb #e9338ba6
 def test_save_of_unfitted_model_is_refused(tmp_path):
-    made = Forecaster.fit(SeasonalNaive(), shops())
+    forecaster = Forecaster.fit(SeasonalNaive(), shops())
     with pytest.raises(UsageError, match="cannot be saved"):
-        replace(made, model=FineTuned(weekly())).save(tmp_path / "forecaster")
+        replace(forecaster, model=FineTuned(weekly())).save(tmp_path / "forecaster")
     assert list(tmp_path.iterdir()) == []
 
 # %% ../../../nbs/tests/12_registry/00_test_forecaster.ipynb #4a818e6f
@@ -163,12 +163,12 @@ def test_forecaster_gives_the_forecasts_of_the_backtest():
 # %% ../../../nbs/tests/12_registry/00_test_forecaster.ipynb #b3f8f2ca
 def test_other_channels_and_horizons_are_refused():
     panel = shops()
-    made = Forecaster.fit(SeasonalNaive(), panel)
+    forecaster = Forecaster.fit(SeasonalNaive(), panel)
     with pytest.raises(UsageError, match="vendas, faturamento, as this forecaster learned"):
-        made.predict(panel_of(seasonal_sales(2, 60)))
+        forecaster.predict(panel_of(seasonal_sales(2, 60)))
     with pytest.raises(UsageError, match="horizon 27"):
-        made.predict(panel, 27)
-    assert made.predict(panel, 3, intervals=False).has_intervals is False
+        forecaster.predict(panel, 27)
+    assert forecaster.predict(panel, 3, intervals=False).has_intervals is False
 
 # %% ../../../nbs/tests/12_registry/00_test_forecaster.ipynb #c5ea4726
 SCRIPT = """

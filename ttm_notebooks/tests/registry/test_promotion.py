@@ -7,7 +7,7 @@ __all__ = ['ERRORS', 'evidence', 'flat', 'codes', 'rehashed', 'test_record_passe
            'test_changed_record_is_detected', 'test_changed_record_with_new_hash_is_judged_by_its_content',
            'test_forecaster_that_was_not_chosen_is_refused',
            'test_network_refused_for_a_region_and_renamed_winner_is_refused',
-           'test_promotion_on_same_data_follows_the_flicker_rule', 'test_difference_inside_margin_is_accepted',
+           'test_promotion_on_same_data_follows_the_stability_rule', 'test_difference_inside_margin_is_accepted',
            'test_champion_better_at_one_cutoff_only_is_replaced',
            'test_champion_of_last_week_is_compared_in_the_challengers_backtest',
            'test_networks_are_compared_only_with_the_same_start',
@@ -108,7 +108,7 @@ ERRORS = st.lists(st.floats(0.01, 0.19), min_size=6, max_size=6)
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(mine=ERRORS, theirs=ERRORS)
-def test_promotion_on_same_data_follows_the_flicker_rule(mine, theirs):
+def test_promotion_on_same_data_follows_the_stability_rule(mine, theirs):
     challenger, champion = (evidence(backtest_with_errors({"SeasonalNaive": [0.2] * 6, "AutoTheta": errors}))
                             for errors in (mine, theirs))
     if (challenger.name, champion.name) != ("AutoTheta", "AutoTheta"):

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CODES', 'used_keys', 'test_used_keys_are_in_the_catalogue', 'test_texts_are_not_empty_and_end_like_their_translation',
            'test_choice_sentence_for_every_code_is_complete',
-           'test_choice_sentence_names_the_group_that_a_refused_model_ruins',
+           'test_choice_sentence_names_the_region_of_a_refused_model',
            'test_selection_sentences_write_numbers_in_the_language', 'test_quality_detail_of_every_rule_is_complete',
            'test_field_texts_exist_for_every_kind_of_field']
 
@@ -72,7 +72,7 @@ def test_choice_sentence_for_every_code_is_complete(code):
         assert final["model"] in sentence and "{" not in sentence and sentence.endswith(".")
 
 
-def test_choice_sentence_names_the_group_that_a_refused_model_ruins():
+def test_choice_sentence_names_the_region_of_a_refused_model():
     final = selection_record(run_policy(backtest_by_region([0.02] * 6, [0.15] * 6)))["final"]
     sentence = choice_sentence(ENGLISH, final)
     assert "FineTuned had the lowest error but is refused: in region Sul its error is 50.0%" in sentence

@@ -300,8 +300,8 @@ def test_verify_random_text_is_always_refused(offline):
 
 
 def test_verify_encrypted_or_too_long_token_is_refused(issuer, verifier):
-    sealed = jwe.encrypt_compact({"alg": "dir", "enc": "A128GCM"}, issuer.token(), OctKey.generate_key(128))
-    assert reason_of(verifier, sealed) == "malformed"
+    encrypted = jwe.encrypt_compact({"alg": "dir", "enc": "A128GCM"}, issuer.token(), OctKey.generate_key(128))
+    assert reason_of(verifier, encrypted) == "malformed"
     assert reason_of(verifier, "x" * 17_000) == "malformed"
 
 # %% ../../../../nbs/tests/15_serve/00_auth/20_test_access.ipynb #d599bc49
