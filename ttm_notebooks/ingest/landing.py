@@ -222,7 +222,7 @@ def _parsed_page(page: pa.Table, target: LoadTarget) -> pa.Table:
         rows = rows.set_column(rows.column_names.index("changed"), "changed", times)
         unread = as_mask(pc.and_(times.is_null(), pa.array(stamp_texts(page[feed.changed]).notna())))
         if unread.any():
-            reason = "no time of the last change: expected a time like 2025-06-02T14:30:00"
+            reason = "no time of the last change: expected one like 2025-06-02T14:30:00"
             rows = _with_fault(rows, unread, feed.changed, reason)
     rows = rows.append_column("record", record_keys(page, feed.key))
     if feed.cancelled:

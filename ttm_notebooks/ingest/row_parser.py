@@ -80,7 +80,7 @@ def _parse_places(values: pa.Array, source: Source, faults: list) -> tuple[pa.Ar
         warnings.warn(SourceWarning(f"places without a region: {', '.join(unknown[:5])}{more}; "
                                     "add them under places in dataset.yaml"), stacklevel=2)
     missing = as_mask(regions.is_null()) & as_mask(values.is_valid())
-    sentence = "the place is on no region's list: expected a place that is listed under places in dataset.yaml"
+    sentence = "the place is on no region's list: expected one under places in dataset.yaml"
     return regions, [*faults, (missing, sentence)]
 
 # %% ../../nbs/07_ingest/10_row_parser.ipynb #2307f5d7
@@ -112,7 +112,7 @@ def _parse_dates(parsed: _ParsedBlock, block: Block, source: Source, earliest: d
     column = read_days(block.columns[header], source.date_format, (zone.origin, zone.target) if zone else None)
     days = column.values.to_numpy(zero_copy_only=False).astype("datetime64[D]")
     missing = as_mask(column.values.is_null()) & ~column.unread
-    too_early = f"before {earliest}: expected a later date; change `earliest` in dataset.yaml if the date is right"
+    too_early = f"before {earliest}: expected a later date; move `earliest` in dataset.yaml if it is right"
     faults = [*column.faults, (missing, "the date is empty: expected a day"),
               (days < np.datetime64(earliest), too_early)]
     date, until = owning_week(days, source.label) if source.frequency == "weekly" else (days, days)
@@ -127,7 +127,7 @@ def _parse_changed(parsed: _ParsedBlock, block: Block, source: Source) -> None:
         parsed.add("changed", "", Parsed(pa.nulls(len(block.numbers), pa.timestamp("us")), []))
         return
     times = _times(block.columns[header])
-    faults = [(as_mask(times.is_null()), "no time of the last change: expected a time like 2025-06-02T14:30:00")]
+    faults = [(as_mask(times.is_null()), "no time of the last change: expected one like 2025-06-02T14:30:00")]
     parsed.add("changed", header, Parsed(times, faults))
 
 # %% ../../nbs/07_ingest/10_row_parser.ipynb #480a97be

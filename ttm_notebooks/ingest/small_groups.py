@@ -6,6 +6,7 @@
 __all__ = ['find_small_groups', 'cells_to_suppress', 'protect_small_groups']
 
 # %% ../../nbs/07_ingest/40_small_groups.ipynb #9b5223cb
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -38,14 +39,19 @@ _SECONDARY = """
         FROM cells GROUP BY ALL HAVING count(*) FILTER (suppressed) = 1 AND count(*) > 1) AS lonely
     WHERE cells.week = lonely.week AND cells.product = lonely.cell.product AND cells.region = lonely.cell.region"""
 
+# %% ../../nbs/07_ingest/40_small_groups.ipynb #b7749450
+def _suppress_once(connection: duckdb.DuckDBPyConnection, total: str) -> bool:
+    """Protect every single suppressed cell of the totals by `total`; whether a cell was suppressed."""
+    return connection.execute(_SECONDARY.format(total=total)).fetchone()[0] > 0
+
 # %% ../../nbs/07_ingest/40_small_groups.ipynb #a38b7a34
 def cells_to_suppress(rows: pa.Table, smallest: int) -> pa.Table:
     """Cells to leave out (product, region, week): the small cells, and those that protect them from subtraction."""
     with private_database() as connection:
         connection.register("rows", rows)
         connection.execute(f"CREATE TABLE cells AS SELECT *, customers < {int(smallest)} AS suppressed FROM ({_CELLS})")
-        for total in ("region", "product", "region", "product"):
-            connection.execute(_SECONDARY.format(total=total))
+        while any([_suppress_once(connection, total) for total in ("region", "product")]):
+            pass
         query = "SELECT product, region, week FROM cells WHERE suppressed ORDER BY ALL"
         return connection.execute(query).to_arrow_table()
 

@@ -37,8 +37,10 @@ _CITIES = {"SP": ["São Paulo", "Campinas", "Santos", "Ribeirão Preto", "Soroca
            "MG": ["Belo Horizonte", "Uberlândia", "Juiz de Fora", "Contagem"],
            "GO": ["Goiânia", "Anápolis", "Rio Verde"], "EX": ["Montevideo", "Asunción", "Santiago", "Rosario"],
            "RS": ["Porto Alegre", "Caxias do Sul", "Pelotas"], "PR": ["Curitiba", "Londrina", "Maringá", "Cascavel"]}
-_FIRST = "Ana Bruno Carla Diego Elisa Fábio Gilda Hugo Inês João Lara Marcos Paula Raul Vera".split()
-_LAST = "Almeida Barros Cardoso Duarte Esteves Ferraz Galvão Horta Lacerda Macedo Prado Vilela".split()
+_FIRST = ["Ana", "Bruno", "Carla", "Diego", "Elisa", "Fábio", "Gilda", "Hugo", "Inês", "João", "Lara", "Marcos",
+          "Paula", "Raul", "Vera"]
+_LAST = ["Almeida", "Barros", "Cardoso", "Duarte", "Esteves", "Ferraz", "Galvão", "Horta", "Lacerda", "Macedo",
+         "Prado", "Vilela"]
 _TRADE = ["Atacado", "Comercial", "Distribuidora", "Mercantil", "Casa", "Depósito", "Armazém", "Empório"]
 
 # %% ../../nbs/05_simulation/10_company.ipynb #e1329530
@@ -414,8 +416,7 @@ def simulate_company(seed: int = 7, scale: float = 1.0, as_of: date = date(2025,
     return SimulatedCompany(as_of, _company_tables(plan, demand, customers, book, faulty), planted)
 
 # %% ../../nbs/05_simulation/10_company.ipynb #52c87d6b
-_VERSION = 2
-_MANIFEST = "manifest.json"
+_VERSION, _MANIFEST = 2, "manifest.json"
 
 
 def _is_complete(raw: Path, recipe: dict) -> bool:
@@ -428,8 +429,7 @@ def _is_complete(raw: Path, recipe: dict) -> bool:
     return same and all(hash_file(raw / name) == sha for name, sha in manifest["files"].items())
 
 # %% ../../nbs/05_simulation/10_company.ipynb #08e01d71
-def write_simulated_company(folder: str | Path, seed: int = 7, scale: float = 1.0,
-                            as_of: date = date(2025, 6, 2)) -> Path:
+def write_simulated_company(folder: str | Path, seed: int = 7, scale: float = 1.0, as_of: date = date(2025, 6, 2)) -> Path:
     """Write the simulated company to `folder`/raw as Parquet; returns that folder.
 
     Idempotent and atomic. Raises UsageError for a scale outside (0, 1].

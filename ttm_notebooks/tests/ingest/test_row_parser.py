@@ -74,7 +74,8 @@ def test_parse_rows_places_become_regions_before_anything_is_kept():
     with pytest.warns(match="places without a region: Macondo"):
         rows = parse_rows(block_of(**cells), company(sources=[source], privacy=None), 0, "v.csv")
     assert rows["region"].to_pylist() == ["SP", "SP", None, None] and rows["fault"].to_pylist()[:2] == [None, None]
-    assert "no region's list" in rows["fault"][2].as_py() and "is empty" in rows["fault"][3].as_py()
+    assert "the place is on no region's list: expected one under places in dataset.yaml" in rows["fault"][2].as_py()
+    assert "is empty" in rows["fault"][3].as_py()
     with pytest.warns(match="places without a region"):
         private = parse_rows(block_of(**cells), company(sources=[source]), 0, "v.csv")
     assert "Macondo" not in str(private.to_pylist()) and "ampinas" not in str(private.to_pylist())

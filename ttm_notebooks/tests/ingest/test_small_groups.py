@@ -4,6 +4,7 @@
 
 # %% auto #0
 __all__ = ['MONDAY', 'PURCHASE', 'test_cells_to_suppress_leaves_no_single_suppressed_cell_in_a_total',
+           'test_cells_to_suppress_long_chain_leaves_no_single_suppressed_cell',
            'test_small_groups_erased_customers_count_as_one']
 
 # %% ../../../nbs/tests/07_ingest/40_test_small_groups.ipynb #6fc393f7
@@ -41,6 +42,21 @@ def test_cells_to_suppress_leaves_no_single_suppressed_cell_in_a_total(purchases
         for label in {cell[axis] for cell in suppressed}:
             line = [cell for cell in groups if cell[axis] == label]
             assert len(line) == 1 or sum(cell in suppressed for cell in line) != 1
+
+# %% ../../../nbs/tests/07_ingest/40_test_small_groups.ipynb #c64aabb0
+def test_cells_to_suppress_long_chain_leaves_no_single_suppressed_cell():
+    sizes = {("a", "SP"): 1, ("a", "GO"): 4, ("b", "MG"): 6, ("c", "SP"): 2, ("c", "GO"): 5, ("c", "MG"): 3}
+    lines = [(product, region, customer, size / 2) for (product, region), size in sizes.items() for customer in "pq"]
+    lines = [line for line in lines if line[:3] != ("c", "MG", "q")] + [("c", "MG", "p", 1.5)]
+    products, regions, customers, revenue = zip(*lines)
+    rows = pa.table({"product": products, "region": regions, "customer": customers,
+                     "date": pa.array([MONDAY] * len(lines)), "revenue": revenue})
+    assert find_small_groups(rows, 2).to_pylist()[0]["region"] == "MG"
+    suppressed = {(row["product"], row["region"]) for row in cells_to_suppress(rows, 2).to_pylist()}
+    for axis in (0, 1):
+        for label in {cell[axis] for cell in suppressed}:
+            cells = [cell for cell in sizes if cell[axis] == label]
+            assert len(cells) == 1 or sum(cell in suppressed for cell in cells) != 1, label
 
 # %% ../../../nbs/tests/07_ingest/40_test_small_groups.ipynb #53a7fdf7
 def test_small_groups_erased_customers_count_as_one():

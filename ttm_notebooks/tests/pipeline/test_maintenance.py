@@ -26,6 +26,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import duckdb
@@ -60,6 +61,7 @@ from ...registry.registry import Registry, list_versions, load_version, verified
 from ...evaluation.results import load_results
 from ...pipeline.run import ingest_step
 from ...pipeline.settings import open_warehouse, pipeline_settings
+from ...testing.child_processes import start_from_server
 from ...pipeline.maintenance import erase_step, publish_step, rotate_step
 
 # %% ../../../nbs/tests/18_pipeline/30_test_maintenance.ipynb #8b241dbe
@@ -216,9 +218,9 @@ def test_run_encrypted_and_killed_leaves_nothing_readable(folders, tmp_path):
     home, chance = with_deals(tmp_path / "small"), random.Random(5)
     everywhere = [*folders.values(), Path("/dev/shm")]
     words = ("run", home, "--out", folders["out"], "--model", "none", "--jobs", "1", "--accept-quality")
-    for number in range(5):
+    for number in range(4):
         process = started(folders, *words)
-        time.sleep(chance.uniform(1.5, 3.0) if number < 3 else chance.uniform(3.0, 8.0))
+        time.sleep(chance.uniform(1.5, 3.0) if number < 2 else chance.uniform(3.0, 8.0))
         assert FIRST.secret.hex().encode() not in command_lines()
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -364,19 +366,21 @@ def owners(home: Path) -> dict[str, list[str]]:
     return owner
 
 # %% ../../../nbs/tests/18_pipeline/30_test_maintenance.ipynb #f5efa0dd
-def leave_unpublished_rows(out: Path, home: Path) -> None:
+def leave_unpublished_rows(messages: Connection, home: Path) -> None:
     """Leave rows in the working file and its log that no reader has seen: what a killed writer leaves."""
+    os.environ["TTM_DATA_KEY"] = FIRST.secret.hex()
     with Warehouse(home / "warehouse.duckdb").store.writing() as writer:
         writer.append("unseen", pa.table({"number": list(range(1000))}))
-        print("ready", flush=True)
+        messages.send("ready")
         os.kill(os.getpid(), signal.SIGKILL)
 
 # %% ../../../nbs/tests/18_pipeline/30_test_maintenance.ipynb #da0258ad
-def rotate_in_process(folder: str, old: str) -> None:
-    """Rotate; says so when it begins and ends."""
-    settings = pipeline_settings(Path(folder) / "small", out=Path(folder) / "out")
-    print("begun", flush=True)
-    print(f"done {rotate_step(settings, old, progress=lambda _: None)}", flush=True)
+def rotate_in_process(messages: Connection, folder: Path) -> None:
+    """Rotate from the first key to the second; say when the rotation begins and ends."""
+    os.environ |= {"TTM_DATA_KEY": SECOND.secret.hex(), "TTM_TEST_OLD": FIRST.secret.hex(), "TTM_TEST_PSEUDONYMS": "5e" * 32}
+    settings = pipeline_settings(folder / "small", out=folder / "out")
+    messages.send("begun")
+    messages.send(f"done {rotate_step(settings, 'env:TTM_TEST_OLD', progress=lambda _: None)}")
 
 # %% ../../../nbs/tests/18_pipeline/30_test_maintenance.ipynb #cd2cee69
 @pytest.fixture
@@ -384,13 +388,10 @@ def kept(encrypted_output, tmp_path) -> Path:
     """A copy of the encrypted output with many cache files and an unfinished writer; its folder."""
     shutil.copytree(encrypted_output.parent, tmp_path / "base")
     home = tmp_path / "base" / "out" / "small"
-    for number in range(300):
+    for number in range(150):
         write_private(home / "cache" / f"extra-{number:03d}.npz", os.urandom(2000), FIRST)
-    code = ("import sys; from pathlib import Path; "
-            "from ttm_notebooks.tests.pipeline.test_maintenance import leave_unpublished_rows as go; "
-            "go(Path(sys.argv[1]), Path(sys.argv[2]))")
-    env = os.environ | {"TTM_DATA_KEY": FIRST.secret.hex()}
-    subprocess.run([sys.executable, "-c", code, str(home.parent), str(home)], env=env, stdout=subprocess.DEVNULL)
+    process, _ = start_from_server(leave_unpublished_rows, home)
+    process.join()
     assert (home / "warehouse.duckdb.work.wal").exists()
     return tmp_path / "base"
 
@@ -401,30 +402,26 @@ def rotated_files(home: Path) -> int:
 
 # %% ../../../nbs/tests/18_pipeline/30_test_maintenance.ipynb #b29d5119
 def test_rotate_killed_at_any_moment_keeps_every_file_readable(kept, monkeypatch):
-    home, chance, shots, printed, mixed = kept / "out" / "small", random.Random(11), 0, "", 0
+    home, chance, shots, done, mixed = kept / "out" / "small", random.Random(11), 0, False, 0
     monkeypatch.setenv("TTM_DATA_KEY", FIRST.secret.hex())
     plain = {path: read_private(path) for path in home.rglob("*") if path.is_file() and is_encrypted(path)}
-    forecasts, weekly = (
-        Warehouse(home / "warehouse.duckdb").forecasts(),
-        Warehouse(home / "warehouse.duckdb").snapshot().weekly(),
-    )
+    warehouse = Warehouse(home / "warehouse.duckdb")
+    forecasts, weekly = warehouse.forecasts(), warehouse.snapshot().weekly()
     model = Forecaster.load(home / "2024-01-01" / "forecaster")
-    code = ("import sys; from ttm_notebooks.tests.pipeline.test_maintenance import rotate_in_process as go; "
-            "go(*sys.argv[1:])")
-    env = os.environ | {"TTM_DATA_KEY": SECOND.secret.hex(), "TTM_TEST_OLD": FIRST.secret.hex()}
-    while "done" not in printed:
-        process = subprocess.Popen([sys.executable, "-c", code, str(kept), "env:TTM_TEST_OLD"], env=env, text=True,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        assert process.stdout.readline() == "begun\n", process.stderr.read()
-        if shots < 8:
-            aim = 35 * shots + chance.randrange(20)
-            while process.poll() is None and rotated_files(home) < aim:
+    while not done:
+        process, messages = start_from_server(rotate_in_process, kept)
+        if shots < 7:
+            aim = 20 * shots + chance.randrange(20)
+            while process.is_alive() and rotated_files(home) < aim:
                 time.sleep(0.001)
-            process.send_signal(signal.SIGKILL)
-        printed, shots = process.communicate()[0], shots + 1
+            process.kill()
+        process.join()
+        shots += 1
+        with contextlib.suppress(EOFError):  # a killed rotation sends nothing more
+            done = messages.recv().startswith("done")
         opened_by = owners(home)
         wrong = {name: names for name, names in opened_by.items() if len(names) != 1}
-        assert len(opened_by) > 300 and not wrong, wrong
+        assert len(opened_by) > 150 and not wrong, wrong
         mixed += len({names[0] for names in opened_by.values()}) == 2
     assert shots >= 4 and mixed >= 2 and {names[0] for names in owners(home).values()} == {SECOND.id}
     monkeypatch.setenv("TTM_DATA_KEY", SECOND.secret.hex())
