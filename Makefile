@@ -28,11 +28,11 @@ development: .venv/.development
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$$(sed -n 's/^uv==//p' constraints.txt)
 
 .venv/.installed: .venv/bin/uv settings.ini setup.py constraints.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[desk,sources]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[desk,sources,serve,registry]'
 	touch $@
 
 .venv/.development: .venv/.installed
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[desk,sources,keys,serve,registry,bench,dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[desk,sources,serve,registry,keys,bench,dev]'
 	touch $@
 
 # Check: notebooks without outputs, exports in step with the notebooks, order of imports, style, lint. Under 30 seconds.
