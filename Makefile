@@ -51,11 +51,11 @@ notebooks: development
 # runs of a module start once, and then takes tests from the other half.
 pytest: development
 	rm -f .coverage .coverage.*
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -rs --durations 15 $(TESTS) --cov=ttm_notebooks --cov-config=.coveragerc --cov-report=term --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -rs --durations 15 $(TESTS) --cov=ttm_notebooks --cov-config=.coveragerc --cov-report=term --cov-fail-under=90
 
 # Run the notebooks and tests of the folder you changed: make test-fast FOLDER=serve
 test-fast: development
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)/$(FOLDER)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope $(TESTS)/$(FOLDER)
 	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --path "$$(ls -d nbs/[0-9][0-9]_$(FOLDER))"
 
 # Run the random tests at length: requests to the service, edits of a source, changes of an audit log. make test runs a few

@@ -117,7 +117,7 @@ def test_pipeline_on_folder_of_040_loads_no_row_twice(kept):
 
 # %% ../../nbs/tests/92_test_kept_files.ipynb #c8552110
 def test_pages_are_made_from_results_of_040(kept):
-    made = ttm_call("report", kept / "company", "--out", kept / "output", "--jobs", 1)
+    made = ttm_call("report", kept / "company", "--out", kept / "output", "--jobs", 1, "--regions", "SP")
     assert made.code == 0, made.stderr
     page = (kept / "output" / "company" / "2024-01-01" / "regional-sp.html").read_text(encoding="utf-8")
     assert RUN in page

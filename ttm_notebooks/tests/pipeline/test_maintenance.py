@@ -26,6 +26,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -37,6 +38,7 @@ import pytest
 
 # %% ../../../nbs/tests/18_pipeline/30_test_maintenance.ipynb #5b3a2ef8
 import ttm_notebooks.pipeline.run as pipeline
+from ...model import finetune as training
 from ...cli.main import main
 from ...core import keys
 from ...core.errors import KeyProblem, UsageError
@@ -214,10 +216,10 @@ tables:
     return folder
 
 # %% ../../../nbs/tests/18_pipeline/30_test_maintenance.ipynb #4cc31a7a
-def test_run_encrypted_and_killed_leaves_nothing_readable(folders, tmp_path):
+def test_run_encrypted_and_killed_leaves_nothing_readable(folders, tmp_path, monkeypatch):
     home, chance = with_deals(tmp_path / "small"), random.Random(5)
     everywhere = [*folders.values(), Path("/dev/shm")]
-    words = ("run", home, "--out", folders["out"], "--model", "none", "--jobs", "1", "--accept-quality")
+    words = ("run", home, "--out", folders["out"], "--model", "none", "--jobs", "1", "--regions", "SP", "--accept-quality")
     for number in range(4):
         process = started(folders, *words)
         time.sleep(chance.uniform(1.5, 3.0) if number < 2 else chance.uniform(3.0, 8.0))
@@ -228,7 +230,6 @@ def test_run_encrypted_and_killed_leaves_nothing_readable(folders, tmp_path):
     outputs = []
     for step in (
         words,
-        ("finetune", home, "--out", folders["out"], "--strategy", "bias", "--accept-quality"),
         ("publish", home, "--out", folders["out"], "--to", "table"),
         ("erase", home, "--out", folders["out"], "--customer", "PLANTEDPERSON3", "--reason", "asked"),
     ):
@@ -236,6 +237,10 @@ def test_run_encrypted_and_killed_leaves_nothing_readable(folders, tmp_path):
         outputs.append(process.communicate()[0])
         assert process.returncode == 0, outputs[-1]
         assert readable(*everywhere) == []
+    monkeypatch.setenv("TTM_DATA_KEY", FIRST.secret.hex())
+    monkeypatch.setattr(training, "finetune", partial(training.finetune, steps=5))
+    assert main_code("finetune", home, "--out", folders["out"], "--strategy", "bias", "--accept-quality") == 0
+    assert readable(*everywhere) == []
     store = Warehouse(folders["out"] / "small" / "warehouse.duckdb", FIRST).store
     assert store.read("table_pipeline").num_rows == 500 and store.read("raw_sales").num_rows == 480
     printed = "".join(outputs)
