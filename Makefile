@@ -47,8 +47,8 @@ check: development
 notebooks: development
 	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing
 
-# Run the exported tests with coverage; fail below 90 %. Each worker starts with its half in order, so that the servers and
-# runs of a module start once, and then takes tests from the other half.
+# Run the exported tests with coverage; fail below 90 %. All tests of a module run in one worker, so its servers and runs
+# start once; the modules with the most tests come first, so both workers end at about the same time.
 pytest: development
 	rm -f .coverage .coverage.*
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -rs --durations 15 $(TESTS) --cov=ttm_notebooks --cov-config=.coveragerc --cov-report=term --cov-fail-under=90
