@@ -355,11 +355,19 @@ def _wait_until_ready(server: ServerProcess) -> None:
         time.sleep(0.1)
     raise TTMError(f"the server is not ready: {server.log.read_text(errors='replace')[-2000:]}")
 
+# %% ../../nbs/15_serve/70_launch.ipynb #718850c3
+def _command_line(process: str) -> bytes:
+    """The command line of a process by its id; empty where it ended meanwhile."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
 # %% ../../nbs/15_serve/70_launch.ipynb #e9fa77d9
 def _children(process_id: int) -> list[int]:
     """Process ids of a server's workers (Linux)."""
     children = Path(f"/proc/{process_id}/task/{process_id}/children").read_text().split()
-    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [int(child) for child in children if b"spawn_main" in _command_line(child)]
 
 # %% ../../nbs/15_serve/70_launch.ipynb #cc2c511d
 def free_port() -> int:
