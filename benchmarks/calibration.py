@@ -20,7 +20,7 @@ from ttm_notebooks.evaluation.backtest import backtest, earliest_history
 from ttm_notebooks.forecast.models import AutoTheta, Ensemble, FineTuned, SeasonalNaive, ZeroShot
 from ttm_notebooks.evaluation.calibration import calibrated, calibration_cutoffs, calibration_table
 from ttm_notebooks.model.checkpoint import load_model
-from ttm_notebooks.model.finetune import settle_strategy
+from ttm_notebooks.model.strategies import settle_strategy
 
 NOMINAL = {"coverage80": 0.80, "coverage95": 0.95}
 POOLED = {"coverage80": 0.03, "coverage95": 0.02}

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from last_year_share import ratios, read_sets
 from machine import write_results
+from shares import with_share
 
 from ttm_notebooks.model.checkpoint import WeeklyModel, load_model
 
@@ -37,9 +38,8 @@ def main() -> None:
     options = parser.parse_args()
     sets, rows = read_sets(options.data, options.rossmann), []
     models = {Path(uri).name: load_model(uri) for uri in options.models}
-    share = max(float(model.network.last_year_share) for model in models.values())
-    for model in models.values():
-        model.network.last_year_share.fill_(share)
+    share = max(model.last_year_share for model in models.values())
+    models = {name: with_share(model, share) for name, model in models.items()}
     for count in range(1, len(models) + 1):
         for names in itertools.combinations(models, count):
             average = Average([models[name] for name in names])

@@ -16,7 +16,8 @@ from hab import read_panel
 from machine import describe_machine, write_results
 
 from ttm_notebooks.model.checkpoint import load_model
-from ttm_notebooks.model.finetune import STRATEGIES, strategy_table
+from ttm_notebooks.model.finetune import strategy_table
+from ttm_notebooks.model.strategies import STRATEGIES
 
 
 def measure(strategy: str, options: argparse.Namespace) -> list[dict[str, object]]:

@@ -11,9 +11,7 @@ Writes finetune_variants.csv: WAPE and weighted quantile loss relative to the un
 table dates from when fine-tuning was validated on one half year (finetune_validation.py compares the methods).
 """
 import argparse
-import copy
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import hab
@@ -22,10 +20,11 @@ import pandas as pd
 import rossmann
 import torch
 from machine import write_results
+from shares import with_share
 
 from ttm_notebooks.core.metrics import wape, weighted_quantile_loss
 from ttm_notebooks.panel.panel import Panel
-from ttm_notebooks.model.checkpoint import WeeklyModel, load_model
+from ttm_notebooks.model.checkpoint import WeeklyModel, load_model, model_of
 from ttm_notebooks.model.finetune import finetune
 
 STRATEGIES = ("bias", "head", "full", "spec_fc")
@@ -58,19 +57,16 @@ def read_sets(data: Path, validation: Path | None) -> dict[str, tuple[Panel, int
 
 def soup(models: Sequence[WeeklyModel]) -> WeeklyModel:
     """A model whose weights are the mean of the weights of `models`."""
-    network, states = copy.deepcopy(models[0].network), [model.network.state_dict() for model in models]
+    network, states = models[0].torch_network(), [model.torch_network().state_dict() for model in models]
     network.load_state_dict(
         {name: torch.stack([state[name].float() for state in states]).mean(0) for name in states[0]}
     )
-    return replace(models[0], network=network)
+    return model_of(network, models[0].uri, models[0].card)
 
 
 def with_shares(model: WeeklyModel, shares: Sequence[float]) -> list[WeeklyModel]:
     """One copy of the model per share of last year."""
-    copies = [replace(model, network=copy.deepcopy(model.network)) for _ in shares]
-    for copied, share in zip(copies, shares):
-        copied.network.last_year_share.fill_(share)
-    return copies
+    return [with_share(model, share) for share in shares]
 
 
 def average_forecast(models: Sequence[WeeklyModel], past: Panel) -> tuple[np.ndarray, np.ndarray]:

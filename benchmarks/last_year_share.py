@@ -7,13 +7,12 @@ the benchmark windows. WAPE and quantile loss are relative to the WAPE of season
 of a set, with equal weight for each set.
 """
 import argparse
-import copy
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import rossmann
 from machine import write_results
+from shares import with_share
 
 from ttm_notebooks.core.metrics import wape, weighted_quantile_loss
 from ttm_notebooks.model.checkpoint import load_model
@@ -73,8 +72,7 @@ def main() -> None:
     options = parser.parse_args()
     loaded, sets, rows = load_model(options.model), read_sets(options.data, options.rossmann), []
     for share in SHARES:
-        model = replace(loaded, network=copy.deepcopy(loaded.network))
-        model.network.last_year_share.fill_(share)
+        model = with_share(loaded, share)
         scores = {data.name: ratios(model, data, horizon, ends) for data, horizon, ends in sets}
         scores["geometric mean"] = tuple(np.exp(np.log(list(scores.values())).mean(axis=0)))
         rows += [

@@ -17,7 +17,7 @@ from machine import write_results
 
 from ttm_notebooks.core.metrics import QUANTILE_LEVELS, mean_from_quantiles, wape
 from ttm_notebooks.model.checkpoint import load_model
-from ttm_notebooks.model.network import CONTEXT_LENGTH, HORIZON
+from ttm_notebooks.model.inference import CONTEXT_LENGTH, HORIZON
 from ttm_notebooks.model.prior import mask_history, sample_demand
 
 

@@ -1,9 +1,9 @@
 """Forecasts at lower precision: python benchmarks/precision.py --data FOLDER.
 
 Runs the bundled network on Hass avocado sales (the four 26-week windows that end the series) in float32, under
-bfloat16 and float16 autocast, with int8 weights (dynamic quantisation of its linear layers), as frozen TorchScript,
-and as int8 within TorchScript. For each variant: error, weighted quantile loss, coverage, deviation of the quantiles
-from float32, bytes on disk, and milliseconds for 1, 32 and 900 series.
+bfloat16 and float16 autocast, with int8 weights (dynamic quantisation of its linear layers), all in torch, and with
+ONNX Runtime, which forecasts everywhere else. For each variant: error, weighted quantile loss, coverage, deviation of
+the quantiles from float32 in torch, bytes of the weights, and milliseconds for 1, 32 and 900 series.
 
 deviation_max    largest distance relative to the float32 quantile, or to 1 % of the level if the quantile is smaller
 deviation_p999   99.9th percentile of the same distance
@@ -14,12 +14,10 @@ Milliseconds are processor time of one thread on the CPU (elsewhere wall time), 
 several runs.
 """
 import argparse
-import copy
 import io
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,9 +29,8 @@ from torch import nn
 
 from ttm_notebooks.core.metrics import QUANTILE_LEVELS, coverage, wape, weighted_quantile_loss
 from ttm_notebooks.panel.panel import Panel
-from ttm_notebooks.model.checkpoint import WeeklyModel, load_model
-from ttm_notebooks.model.network import CONTEXT_LENGTH, HORIZON
-from ttm_notebooks.model.inference import scripted
+from ttm_notebooks.model.checkpoint import NetworkFiles, WeeklyModel, load_model
+from ttm_notebooks.model.inference import CONTEXT_LENGTH, HORIZON, provider_of
 
 BATCHES = (1, 32, 900)
 WINDOWS = 4
@@ -41,35 +38,38 @@ WINDOWS = 4
 
 def as_int8(model: WeeklyModel) -> WeeklyModel:
     """`model` with int8 weights in its linear layers and activations quantised at run time."""
+    runner = model.files.runner("cpu", "float32")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.ao points to torchao, which would be one more dependency
-        network = torch.ao.quantization.quantize_dynamic(copy.deepcopy(model.network), {nn.Linear}, dtype=torch.qint8)
-    return replace(model, network=network)
+        runner.network = torch.ao.quantization.quantize_dynamic(runner.network, {nn.Linear}, dtype=torch.qint8)
+    return model
+
+
+def in_torch(uri: str, device: str, dtype: str = "float32") -> WeeklyModel:
+    """A new model that runs in torch: the checkpoint without its graph."""
+    content = load_model(uri).files
+    return WeeklyModel(NetworkFiles(content.settings, content.weights), uri, device, dtype)
 
 
 def variants(uri: str, device: str) -> dict[str, Callable[[], WeeklyModel]]:
     """A constructor of each variant for a device; int8 kernels exist on the CPU only."""
-    plain = lambda dtype="float32": load_model(uri, device=device, dtype=dtype)
     constructors = {
-        "float32": plain,
-        "bfloat16 autocast": lambda: plain("bfloat16"),
-        "float16 autocast": lambda: plain("float16"),
-        "TorchScript": lambda: scripted(plain()),
+        "float32": lambda: in_torch(uri, device),
+        "bfloat16 autocast": lambda: in_torch(uri, device, "bfloat16"),
+        "float16 autocast": lambda: in_torch(uri, device, "float16"),
     }
-    return constructors | (
-        {"int8 dynamic": lambda: as_int8(plain()), "int8 dynamic, TorchScript": lambda: scripted(as_int8(plain()))}
-        if device == "cpu"
-        else {}
-    )
+    if provider_of(device):
+        constructors["ONNX Runtime"] = lambda: load_model(uri, device)
+    return constructors | ({"int8 dynamic": lambda: as_int8(in_torch(uri, device))} if device == "cpu" else {})
 
 
 def size_on_disk(model: WeeklyModel) -> int:
-    """Bytes of the saved network: its script, or its tensors (autocast keeps them in float32)."""
+    """Bytes of the weights, in int8 where they are (autocast keeps them in float32)."""
+    network = getattr(model.files.runner(model.device, model.dtype), "network", None)
+    if network is None:
+        return len(model.files.weights)
     buffer = io.BytesIO()
-    if hasattr(model.network, "script"):
-        torch.jit.save(model.network.script, buffer)
-    else:
-        torch.save(model.network.state_dict(), buffer)
+    torch.save(network.state_dict(), buffer)
     return buffer.getbuffer().nbytes
 
 
@@ -145,7 +145,7 @@ def measure(
 def main(options: argparse.Namespace) -> None:
     """Measure every variant on the CPU, and on the GPU if present."""
     torch.set_num_threads(1)
-    panel, plain = read_panel(options.data), load_model(options.model)
+    panel, plain = read_panel(options.data), in_torch(options.model, "cpu")
     reference = [predict(plain, panel, panel.n_weeks - HORIZON * back) for back in range(1, WINDOWS + 1)]
     rows = []
     for device in ("cpu", "cuda"):

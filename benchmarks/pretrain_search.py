@@ -24,7 +24,7 @@ import torch
 from pretrain_networks import SourcesMixer, DecomposedMixer, LibraryMixer, StatisticsMixer
 
 from ttm_notebooks.model import pretrain as training
-from ttm_notebooks.model.network import WeeklyMixer
+from ttm_notebooks.model.network import NETWORK_CLASSES, WeeklyMixer
 
 RESULTS = Path(__file__).parent / "results" / "pretrain_search.csv"
 START = {"patch_length": 13, "d_model": 96, "decoder_d_model": 96, "gate_mode": "softmax", "copy_last_year": True}
@@ -64,6 +64,7 @@ def run_variant(name: str, network: dict, budget: training.PretrainConfig, out: 
     """Train one variant and score it on held-out synthetic demand and on the real sets."""
     network = START | network
     training.WeeklyMixer = network.pop("class", WeeklyMixer)
+    NETWORK_CLASSES[training.WeeklyMixer.__name__] = training.WeeklyMixer  # a variant runs in torch
     config = replace(budget, optimizer=network.pop("optimizer", budget.optimizer), network={"dropout": 0.0, **network})
     start = time.monotonic()
     model = training.pretrain(config, out / name.replace(" ", "_").replace(":", "").replace("'", ""))

@@ -7,7 +7,6 @@ wrapped in `PlannedModel`; the same with effects by region or with a dip after p
 TinyTimeMixer, fine-tuned with the bundled network at each cutoff. The bar: the selection policy with plans (select on
 earlier windows, then forecast) has a WAPE at least 25 % below the policy without plans.
 """
-import copy
 import time
 import zipfile
 from dataclasses import dataclass, field, replace
@@ -136,7 +135,7 @@ class ExogenousMixer(ForecastModel):
     def fit(self, panel: Panel) -> "ExogenousMixer":
         torch.manual_seed(0)
         rng, history = np.random.default_rng(0), panel.slice(end=panel.n_weeks)
-        mixed = MixedNetwork(copy.deepcopy(self.model.network), len(self.covariates)).requires_grad_(True)
+        mixed = MixedNetwork(self.model.torch_network(), len(self.covariates)).requires_grad_(True)
         pairs = eligible_starts(history, plan_span(history.n_weeks, validation_weeks=0))
         plans = np.pad(exogenous(panel, self.covariates, panel.n_weeks)[:, :panel.n_weeks], ((0, 0), (104, 26), (0, 0)))
         optimizer = torch.optim.AdamW([{"params": mixed.network.parameters(), "lr": self.learning_rate / 4},

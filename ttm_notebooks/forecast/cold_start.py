@@ -16,9 +16,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import minimize, nnls
-from scipy.stats import norm
 
 from ..core.errors import UsageError
 from ..core.metrics import QUANTILE_LEVELS
@@ -144,6 +141,8 @@ def _by_pairs(groups: Groups, values: np.ndarray) -> Components:
     design = np.stack([(kinds >> number) & 1 for number in range(len(groups))] + [-np.ones(len(kinds))], axis=1)
     weight = np.sqrt(np.minimum(count, 3000.0))
     mean_product = np.bincount(inverse, product[rows, columns]) / count
+    from scipy.optimize import nnls
+
     shares = nnls(design * weight[:, None], mean_product * weight)[0][:-1]
     return dict(zip(groups, shares.tolist())), max(total - shares.sum(), 0.05 * total)
 
@@ -157,6 +156,8 @@ def _pulled_in(values: np.ndarray, deviations: float = 4.0) -> np.ndarray:
 # %% ../../nbs/10_forecast/30_cold_start.ipynb #93fbcb4d
 def _restricted_loss(logs: np.ndarray, shared: list[np.ndarray], level: np.ndarray, typical: float) -> float:
     """Negative restricted log likelihood of `level` [N] under variances exp(`logs`), with a weak prior at `typical`."""
+    from scipy.linalg import cho_factor, cho_solve
+
     size = len(level)
     factor = cho_factor(sum(np.exp(log) * part for log, part in zip(logs, [*shared, np.eye(size)])), lower=True)
     ones = cho_solve(factor, np.ones(size))
@@ -181,6 +182,8 @@ def _by_likelihood(groups: Groups, level: np.ndarray, seed: int) -> Components:
     total = max(sum(shares.values()) + own, 1e-9)
     start = np.log(np.maximum([*shares.values(), own], 0.02 * total))
     bounds = [(np.log(total * 1e-4), np.log(total * 4))] * len(start)
+    from scipy.optimize import minimize
+
     optimum = minimize(_restricted_loss, start, (shared, level[keep], total / len(start)), "L-BFGS-B", bounds=bounds,
                        options={"maxiter": 40})
     variances = np.exp(optimum.x).tolist()
@@ -255,7 +258,9 @@ def _nodes(new: Groups, mature: Groups, known: Components, level: np.ndarray,
 
     Those of the trials for series without evidence, those of a normal where a series `has` some.
     """
-    normal = np.append(norm.ppf(QUANTILE_LEVELS), 0.0)
+    from scipy.special import ndtri
+
+    normal = np.append(ndtri(QUANTILE_LEVELS), 0.0)
     nodes = np.tile(normal, (len(has), 1))
     if len(level) >= ENOUGH_TRIALS:
         elsewhere = np.isin(new["product"], mature["product"])
@@ -328,6 +333,8 @@ def _evidence_noise(mature: Groups, sold: np.ndarray, seen: np.ndarray) -> tuple
     points = [(1.0, 1 / weeks, variance) for weeks, variance in trials.items() if variance is not None]
     if not points:
         return DEFAULT_NOISE
+    from scipy.optimize import nnls
+
     table = np.array(points)
     fixed, falling = nnls(table[:, :2], table[:, 2])[0]
     return float(max(fixed, 1e-4)), float(falling)

@@ -81,7 +81,8 @@ class Forecast:
         _check_numbers(self.quantiles, self.mean, lambda bad: _first_cell(bad, self.series, weeks, channels))
         object.__setattr__(self, "weeks", weeks)
         object.__setattr__(self, "channels", channels)
-        object.__setattr__(self, "series", self.series.reset_index(drop=True))
+        if not self.series.index.equals(pd.RangeIndex(len(self.series))):
+            object.__setattr__(self, "series", self.series.reset_index(drop=True))
 
     @property
     def horizon(self) -> int:
@@ -233,6 +234,8 @@ def history_flags(usable: np.ndarray) -> list[str]:
 # %% ../../nbs/10_forecast/00_engine.ipynb #fc54fbed
 def with_flags(series: pd.DataFrame, codes: list[str]) -> pd.DataFrame:
     """`series` with `codes` (one text per row) appended to its column `flags`."""
+    if "flags" in series and not any(codes):
+        return series
     before = series["flags"].fillna("").astype(str) if "flags" in series else [""] * len(series)
     joined = [";".join(filter(None, [old, new])) for old, new in zip(before, codes)]
     return series.reset_index(drop=True).assign(flags=joined)
@@ -263,7 +266,7 @@ def _describe(model: ArrayModel, panel: Panel, horizon: int, intervals: bool, ba
     return {
         "model_uri": str(model.uri), "weights_hash": str(model.weights_hash),
         "parameter_count": getattr(model, "parameter_count", None),
-        "device": str(getattr(model, "device", "cpu")), "dtype": str(getattr(model, "dtype", "float64")),
+        "device": str(getattr(model, "device", "cpu")), "engine": getattr(model, "engine", "numpy"), "dtype": str(getattr(model, "dtype", "float64")),
         "context_length": int(model.context_length), "data_fingerprint": panel.fingerprint,
         "last_week": str(panel.weeks[-1]), "n_series": len(panel.series), "channels": list(panel.channels),
         "calibration": RAW_QUANTILES if intervals else "no intervals",
@@ -323,12 +326,15 @@ def rounded(forecast: Forecast) -> Forecast:
 # %% ../../nbs/10_forecast/00_engine.ipynb #06251589
 def aggregate_rows(series: pd.DataFrame, groups: pd.DataFrame) -> np.ndarray:
     """The row of `groups` (codes 0 = all) that each row of `series` belongs to. Raises TTMError for a missing one."""
-    keys = series[list(SERIES_KEYS)].copy()
-    keys[[key for key in SERIES_KEYS if (groups[key] == 0).all()]] = 0
-    rows = pd.MultiIndex.from_frame(groups[list(SERIES_KEYS)]).get_indexer(pd.MultiIndex.from_frame(keys))
-    if (rows < 0).any():
-        raise TTMError(f"no aggregate for {keys[rows < 0].iloc[0].to_dict()}", "an aggregate for every series")
-    if len(empty := np.setdiff1d(np.arange(len(groups)), rows)):
+    codes = [groups[key].to_numpy(dtype=np.int64) for key in SERIES_KEYS]
+    wanted = [series[key].to_numpy(dtype=np.int64) if own.any() else np.int64(0) for key, own in zip(SERIES_KEYS, codes)]
+    known, keys = (codes[0] << 32) + codes[1], np.broadcast_to((wanted[0] << 32) + wanted[1], len(series))
+    order = np.argsort(known, kind="stable")
+    rows = order[np.minimum(np.searchsorted(known, keys, sorter=order), len(order) - 1)]
+    if (missing := known[rows] != keys).any():
+        first = series[list(SERIES_KEYS)][missing].iloc[0].to_dict()
+        raise TTMError(f"no aggregate for {first}", "an aggregate for every series")
+    if len(empty := np.flatnonzero(np.bincount(rows, minlength=len(groups)) == 0)):
         codes = groups[list(SERIES_KEYS)].iloc[empty[0]].to_dict()
         raise TTMError(f"no series under the aggregate {codes}", "at least one")
     return rows

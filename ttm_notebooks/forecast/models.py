@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['SEASON_LENGTH', 'IMPUTATION', 'AVERAGE', 'NO_HISTORY', 'FALLBACK_FLAG', 'Rules', 'INTERVAL_LEVELS', 'ENOUGH_ERRORS',
            'UNKNOWN_VARIATION', 'CHUNK_SIZE', 'LONGEST_HORIZON', 'VALIDATION_RULE', 'NETWORK_SHAPE', 'impute',
-           'worker_pool', 'ForecastModel', 'SeasonalNaive', 'MSTLETS', 'AutoTheta', 'ZeroShot', 'FineTuned', 'Ensemble',
-           'average', 'default_models']
+           'worker_pool', 'ForecastModel', 'SeasonalNaive', 'MSTLETS', 'AutoTheta', 'ZeroShot', 'can_finetune',
+           'FineTuned', 'Ensemble', 'average', 'default_models', 'left_out_finetuning']
 
 # %% ../../nbs/10_forecast/10_models.ipynb #44b157e6
 import contextlib
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,11 +23,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from ..core.errors import TTMError, UsageError
+from ..core.extras import has_packages, needed_for
 from ..core.files import hash_json
 from ..core.metrics import QUANTILE_LEVELS
+from ..model.strategies import settle_strategy
 from ..panel.panel import Panel
 from .engine import ArrayModel, Forecast, checked_horizon, forecast, history_flags, with_flags
 
@@ -123,7 +124,9 @@ def _typical_variation(histories: list[np.ndarray]) -> float:
 # %% ../../nbs/10_forecast/10_models.ipynb #ab969c23
 def _widen(mean: np.ndarray, quantiles: np.ndarray, history: np.ndarray, variation: float) -> np.ndarray:
     """Quantiles [13, H] at least as far from `mean` [H] as those of a normal with sigma = variation x level."""
-    offset = norm.ppf(QUANTILE_LEVELS)[:, None] * variation * np.abs(history[-13:]).mean()
+    from scipy.special import ndtri  # a network's forecast needs no scipy
+
+    offset = ndtri(QUANTILE_LEVELS)[:, None] * variation * np.abs(history[-13:]).mean()
     wider = np.where(offset < 0, np.minimum(quantiles, mean + offset), np.maximum(quantiles, mean + offset))
     return np.maximum(wider, 0.0)
 
@@ -291,8 +294,14 @@ class ZeroShot(ForecastModel):
 # %% ../../nbs/10_forecast/10_models.ipynb #b86aebf0
 def _finetuning() -> ModuleType:
     """The module that fine-tunes networks; it loads torch."""
-    from ttm_notebooks.model import finetune
+    with needed_for("fine-tuning"):
+        from ttm_notebooks.model import finetune
     return finetune
+
+
+def can_finetune() -> bool:
+    """Whether the extra `train` is installed; nothing is imported."""
+    return has_packages("torch", "transformers", "tsfm_public")
 
 
 def _tuned(
@@ -328,8 +337,10 @@ class FineTuned(ForecastModel):
 
     def identity(self) -> dict[str, Any]:
         """Name, strategy, options, validation rule, the hash of the weights and the version of torch."""
+        with needed_for("fine-tuning"):
+            torch_version = version("torch")
         return {"name": self.name, "strategy": self.strategy, "options": self.options, "judging": VALIDATION_RULE,
-                "weights_hash": self.model.weights_hash, "torch": version("torch")}
+                "weights_hash": self.model.weights_hash, "torch": torch_version}
 
     def fit(self, panel: Panel) -> ZeroShot:
         """The network after fine-tuning on `panel`. Raises KeyboardInterrupt when training was interrupted."""
@@ -417,12 +428,22 @@ def default_models(
 
     `weeks` is the history before the earliest reported cutoff (see `backtest.earliest_history`). With it, the strategy
     `auto` is settled once for all cutoffs and for the forecast, so the backtest measures the model that forecasts.
+    Without the extra `train`, `auto` leaves fine-tuning out.
     """
     naive, theta = SeasonalNaive(), AutoTheta()
     baselines = (naive, MSTLETS(), theta, Ensemble((naive, theta)))
     if model is None:
         return baselines
+    zero_shot = ZeroShot(model)
+    if strategy == "auto" and not can_finetune():
+        return (*baselines, zero_shot, Ensemble((naive, zero_shot)), Ensemble((naive, theta, zero_shot)))
     if weeks is not None:
-        strategy = _finetuning().settle_strategy(strategy, weeks)
+        strategy = settle_strategy(strategy, weeks)
     tuned = FineTuned(model, strategy, options=options)
-    return (*baselines, ZeroShot(model), tuned, Ensemble((naive, tuned)), Ensemble((naive, theta, tuned)))
+    return (*baselines, zero_shot, tuned, Ensemble((naive, tuned)), Ensemble((naive, theta, tuned)))
+
+# %% ../../nbs/10_forecast/10_models.ipynb #ec330071
+def left_out_finetuning(models: Iterable[ForecastModel]) -> bool:
+    """Whether `models` hold a network that was not fine-tuned because the extra `train` is not installed."""
+    names = {name for model in models for name in model.name.split("+")}
+    return "ZeroShot" in names and "FineTuned" not in names and not can_finetune()

@@ -18,6 +18,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..core.errors import UsageError
+from ..core.extras import needed_for
 from ..core.metrics import QUANTILE_LEVELS, coverage, interval_width, wape, weighted_quantile_loss
 from ..panel.panel import Panel, aggregate
 from ..panel.weekly_rows import CHANNELS, SERIES_KEYS
@@ -71,7 +72,8 @@ def _deviations(method: str, summing: sparse.csr_matrix, means: np.ndarray, vari
 # %% ../../nbs/10_forecast/40_reconciliation.ipynb #f6d1fd18
 def _least_squares(summing: sparse.csr_matrix, means: np.ndarray, nonnegative: bool) -> np.ndarray:
     """Series [n, H] with sums nearest to `means` [rows, H], unweighted."""
-    from hierarchicalforecast.methods import MinTraceSparse
+    with needed_for("reconciliation by least squares"):
+        from hierarchicalforecast.methods import MinTraceSparse
     method = MinTraceSparse("ols", nonnegative=nonnegative)
     return method.fit_predict(S=summing, y_hat=means)["mean"][-summing.shape[1]:]
 

@@ -24,8 +24,9 @@ from tqdm.auto import tqdm
 from ..core.errors import UsageError
 from ..core.files import atomic_write, hash_json, staged_folder
 from ..core.metrics import QUANTILE_LEVELS, coverage, wape, weighted_quantile_loss
-from .checkpoint import WeeklyModel, load_model
-from .network import CONTEXT_LENGTH, HORIZON, WeeklyMixer, network_config
+from .checkpoint import WeeklyModel, load_model, model_of
+from .inference import CONTEXT_LENGTH, HORIZON
+from .network import WeeklyMixer, network_config
 from .prior import mask_history, sample_demand
 from .windows import Windows, WindowTensors, pinball_loss, window_tensors
 from ..panel.scaler import WindowScaler
@@ -131,7 +132,7 @@ def _start(config: PretrainConfig) -> _State:
     torch.manual_seed(config.seed)
     network = WeeklyMixer(network_config(**config.network))
     if config.start_from:
-        network.load_state_dict(load_model(config.start_from).network.state_dict())
+        network.load_state_dict(load_model(config.start_from).torch_network().state_dict())
     network = network.to(config.device).train()
     optimizers = _optimizers(network, config)
     schedules = [torch.optim.lr_scheduler.OneCycleLR(
@@ -268,9 +269,9 @@ def held_out_loss(model: WeeklyModel, series: int = 400, seed: int = 999) -> flo
     values, observed = sample_demand(series, CONTEXT_LENGTH + HORIZON, seed=(seed, 7))
     visible = mask_history(observed[:, :CONTEXT_LENGTH], np.random.default_rng(seed))
     windows = scaled_windows(values, visible, observed)
-    with torch.inference_mode():
-        quantiles = model.network(windows.context, windows.context_mask).quantile_outputs
-        return float(_quantile_loss(quantiles, windows))
+    runner = model.files.runner(model.device, model.dtype)
+    quantiles = runner.run(windows.context.numpy(), windows.context_mask.numpy())
+    return float(_quantile_loss(torch.from_numpy(quantiles), windows))
 
 # %% ../../nbs/09_model/50_pretrain.ipynb #0aa77008
 _CARD = """# Weekly demand checkpoint
@@ -319,10 +320,10 @@ def _score_table(scores: list[dict]) -> str:
 def model_card(model: WeeklyModel, config: PretrainConfig, scores: list[dict], held_out: float,
                notes: str = "") -> str:
     """Text of card.md for a network trained with `config`; `scores` from `score_model`, `notes` follow their table."""
-    shape = model.network.config
-    network = (f"patches of {shape.patch_length} weeks, width {shape.d_model}, {shape.num_layers} layers, "
-               f"decoder {shape.decoder_num_layers} layers, missing weeks marked, quantile steps per week, "
-               f"{float(model.network.last_year_share):.0%} of last year's week mixed in")
+    shape = model.settings
+    network = (f"patches of {shape['patch_length']} weeks, width {shape['d_model']}, {shape['num_layers']} layers, "
+               f"decoder {shape['decoder_num_layers']} layers, missing weeks marked, quantile steps per week, "
+               f"{model.last_year_share:.0%} of last year's week mixed in")
     return _CARD.format(
         context=model.context_length, horizon=model.horizon, parameters=model.parameter_count,
         megabytes=model.parameter_count * 4 / 1e6, sha=model.weights_hash, network=network, steps=config.steps,
@@ -355,7 +356,7 @@ def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True, progr
     out = Path(out)
     real = read_validation(validation, before) if validation else []
     state = _train(_restore(config, out) if resume else _start(config), config, out, progress)
-    model = WeeklyModel(state.average.module.cpu().requires_grad_(False).eval(), str(out))
+    model = model_of(state.average.module.cpu().eval(), str(out))
     model = replace(model, card=model_card(model, config, score_model(model, real), held_out_loss(model)))
     atomic_write(out / "pretrain.json", json.dumps(asdict(config), indent=2) + "\n")
     model.save(out)

@@ -49,7 +49,7 @@ def _describe_model(model: ForecastModel, folder: Path, name: str = "weights") -
 
 # %% ../../nbs/12_registry/00_forecaster.ipynb #f1cc4823
 def _read_model(description: dict[str, Any], folder: Path, device: str, dtype: str) -> ForecastModel:
-    """The model of a description; torch is imported only if it names a network."""
+    """The model of a description; ONNX Runtime is imported only if it names a network."""
     if "blend" in description:
         return Ensemble(tuple(_read_model(part, folder, device, dtype) for part in description["blend"]))
     if "plans" in description:
@@ -194,7 +194,8 @@ _MAIN = "forecaster.json"
 def _files(folder: Path) -> dict[str, str]:
     """Hash of the content of every file under `folder` but the main file; a new encryption key is no change."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _MAIN)
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(read_private(path)).hexdigest() for path in paths}
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(read_private(path, plain=True)).hexdigest()
+            for path in paths}
 
 # %% ../../nbs/12_registry/00_forecaster.ipynb #c25693b1
 def _record(forecaster: Forecaster, description: dict[str, Any]) -> dict[str, Any]:
@@ -252,7 +253,7 @@ def _changed(folder: Path, expected: dict[str, str]) -> list[str]:
 
 # %% ../../nbs/12_registry/00_forecaster.ipynb #4ee32948
 def load_forecaster(folder: str | Path, device: str = "cpu", dtype: str = "float32") -> Forecaster:
-    """The verified forecaster in `folder`; torch is imported only for a network. Raises TTMError for a folder that
+    """The verified forecaster in `folder`; ONNX Runtime is imported only for a network. Raises TTMError for a folder that
     is incomplete or altered."""
     folder, record = Path(folder), forecaster_record(folder)
     vocabulary = {name: read_private_frame(folder / f"{name}.parquet") for name in record["vocabulary"]}

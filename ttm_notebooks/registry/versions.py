@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import TTMError
+from ..core.extras import needed_for
 
 # %% ../../nbs/12_registry/30_versions.ipynb #cbbd5dba
 if TYPE_CHECKING:
@@ -41,14 +42,11 @@ _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "GIT_PYTHO
 
 
 def open_client(uri: str) -> "MlflowClient":
-    """A client of the MLflow at `uri`, without telemetry and log lines. Raises TTMError if MLflow is not installed."""
+    """A client of the MLflow at `uri`, without telemetry and log lines. Raises UsageError without the extra."""
     for variable, value in _QUIET.items():
         os.environ.setdefault(variable, value)
-    try:
+    with needed_for("the model registry"):
         from mlflow import MlflowClient
-    except ImportError as error:
-        raise TTMError(f"MLflow cannot be imported: {error}", "the extra `registry`",
-                       "pip install 'ttm_notebooks[registry]'") from error
     for name in ("mlflow.store", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)

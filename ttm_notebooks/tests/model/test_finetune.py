@@ -31,11 +31,12 @@ import pytest
 import torch
 
 from ...core.errors import TTMError, UsageError
-from ...model.checkpoint import WeeklyModel, load_model
+from ...model.checkpoint import load_model, model_of
 from ttm_notebooks.model.finetune import (
-    STRATEGIES, finetune, cutoff_errors, settle_strategy, strategy_table, trainable_names,
+    cutoff_errors, finetune, strategy_table, trainable_names,
 )
 from ...model.network import WeeklyMixer, network_config, specification_config
+from ...model.strategies import STRATEGIES, settle_strategy
 from ...panel.panel import Panel
 
 # %% ../../../nbs/tests/09_model/30_test_finetune.ipynb #ad6765e0
@@ -44,7 +45,7 @@ def small_model(**overrides):
     with torch.random.fork_rng():
         torch.manual_seed(11)
         network = WeeklyMixer(network_config(**{"d_model": 16, "num_layers": 2, "norm_mlp": "BatchNorm", **overrides}))
-    return WeeklyModel(network.eval(), "example/small")
+    return model_of(network.eval(), "example/small")
 
 # %% ../../../nbs/tests/09_model/30_test_finetune.ipynb #e2b730dd
 @lru_cache(maxsize=1)
@@ -76,23 +77,23 @@ def changed_names(before, after):
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_finetune_changes_exactly_the_named_parameters(strategy):
     model = small_model()
-    before = {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
+    before = model.torch_network().state_dict()
     result = finetune(model, seasonal_panel(), strategy, validation_weeks=0, **FAST)
-    named = set(trainable_names(model.network, strategy))
+    named = set(trainable_names(model.torch_network(), strategy))
     assert any("running_mean" in name for name in before)
-    assert changed_names(before, result.model.network.state_dict()) == named
-    assert not changed_names(before, model.network.state_dict())
-    sizes = {name: parameter.numel() for name, parameter in model.network.named_parameters()}
+    assert changed_names(before, result.model.torch_network().state_dict()) == named
+    assert not changed_names(before, model.torch_network().state_dict())
+    sizes = {name: parameter.numel() for name, parameter in model.torch_network().named_parameters()}
     assert result.trainable == sum(sizes[name] for name in named) and result.total == sum(sizes.values())
 
 # %% ../../../nbs/tests/09_model/30_test_finetune.ipynb #b204e4df
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_finetune_bundled_network_changes_exactly_the_named_parameters(strategy):
     model = weekly()
-    before = {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
+    before = model.torch_network().state_dict()
     result = finetune(model, seasonal_panel(series=3), strategy, validation_weeks=0, **FAST)
-    assert changed_names(before, result.model.network.state_dict()) == set(trainable_names(model.network, strategy))
-    assert not changed_names(before, model.network.state_dict())
+    assert changed_names(before, result.model.torch_network().state_dict()) == set(trainable_names(model.torch_network(), strategy))
+    assert not changed_names(before, model.torch_network().state_dict())
 
 # %% ../../../nbs/tests/09_model/30_test_finetune.ipynb #aeecc5fc
 def parameters_of(network, strategy):
@@ -109,14 +110,14 @@ def parameters_of(network, strategy):
 # %% ../../../nbs/tests/09_model/30_test_finetune.ipynb #16e6e07e
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_trainable_names_match_the_modules_of_the_strategy(strategy):
-    network = weekly().network
+    network = weekly().torch_network()
     named = dict(network.named_parameters())
     selected = {id(named[name]) for name in trainable_names(network, strategy)}
     assert selected == {id(parameter) for parameter in parameters_of(network, strategy)}
 
 # %% ../../../nbs/tests/09_model/30_test_finetune.ipynb #f034529d
 def test_trainable_names_shares_are_as_documented():
-    network, total = weekly().network, weekly().parameter_count
+    network, total = weekly().torch_network(), weekly().parameter_count
     sizes = {name: parameter.numel() for name, parameter in network.named_parameters()}
     share = {strategy: sum(sizes[name] for name in trainable_names(network, strategy)) / total
              for strategy in STRATEGIES}
@@ -129,8 +130,9 @@ def test_finetune_frozen_dropout_is_off():
     panel = seasonal_panel()
     losses = [finetune(noisy, panel, "head", seed=3, learning_rate=1e-12, forget=0.0, validation_weeks=0,
                        **(FAST | {"batch_size": size})).history["train_loss"].iloc[-1] for size in (256, 256)]
-    calm = small_model(dropout=0.0, head_dropout=0.0)
-    calm.network.load_state_dict(noisy.network.state_dict())
+    calm_network = small_model(dropout=0.0, head_dropout=0.0).torch_network()
+    calm_network.load_state_dict(noisy.torch_network().state_dict())
+    calm = model_of(calm_network, "example/calm")
     quiet = finetune(calm, panel, "head", seed=3, learning_rate=1e-12, forget=0.0, validation_weeks=0,
                      **(FAST | {"batch_size": 256})).history["train_loss"].iloc[-1]
     assert losses[0] == losses[1] == quiet
@@ -283,7 +285,7 @@ def test_finetune_unusable_arguments_are_refused(wrong):
 # %% ../../../nbs/tests/09_model/30_test_finetune.ipynb #5afca378
 def test_finetune_bfloat16_trains_float32_weights():
     result = finetune(small_model(), seasonal_panel(), "full", precision="bfloat16", validation_weeks=0, **FAST)
-    assert all(parameter.dtype == torch.float32 for parameter in result.model.network.parameters())
+    assert all(parameter.dtype == torch.float32 for parameter in result.model.torch_network().parameters())
     plain = finetune(small_model(), seasonal_panel(), "full", validation_weeks=0, **FAST)
     assert result.model.weights_hash != plain.model.weights_hash
     np.testing.assert_allclose(result.history["train_loss"].iloc[-1], plain.history["train_loss"].iloc[-1], rtol=0.05)
@@ -294,7 +296,7 @@ def test_finetune_bfloat16_trains_float32_weights():
 def test_finetune_on_gpu_trains_in_every_precision(precision):
     result = finetune(weekly(), seasonal_panel(), "full", device="cuda", precision=precision, **FAST)
     assert result.peak_memory > 0 and all(
-        parameter.device.type == "cpu" for parameter in result.model.network.parameters()
+        parameter.device.type == "cpu" for parameter in result.model.torch_network().parameters()
     )
     assert np.isfinite(result.history["validation_loss"]).all()
 
@@ -303,7 +305,7 @@ def literal_model():
     """The specification's configuration, untrained."""
     with torch.random.fork_rng():
         torch.manual_seed(2)
-        return WeeklyModel(WeeklyMixer(specification_config()).eval(), "example/literal")
+        return model_of(WeeklyMixer(specification_config()).eval(), "example/literal")
 
 # %% ../../../nbs/tests/09_model/30_test_finetune.ipynb #316b2905
 def test_finetune_literal_network_learns():
@@ -312,8 +314,8 @@ def test_finetune_literal_network_learns():
     result = finetune(model, panel, "full", steps=20, batch_size=32, check_every=5, learning_rate=3e-3,
                       progress=False)
     assert result.improved
-    embedding = [name for name, _ in model.network.named_parameters() if "embedding" in name.lower()]
-    moved = changed_names(model.network.state_dict(), result.model.network.state_dict())
+    embedding = [name for name, _ in model.torch_network().named_parameters() if "embedding" in name.lower()]
+    moved = changed_names(model.torch_network().state_dict(), result.model.torch_network().state_dict())
     assert embedding and set(embedding) <= moved
     assert set(cutoff_errors(result.model, panel, 134)) == {"vendas", "faturamento"}
 

@@ -9,7 +9,7 @@ __all__ = ['SCRIPT', 'shops', 'weekly', 'test_loaded_baseline_gives_same_numbers
            'test_id_is_the_hash_of_the_record', 'test_save_of_unfitted_model_is_refused',
            'test_levels_of_any_panel_add_up', 'test_zero_sales_are_forecast_as_zero',
            'test_forecaster_gives_the_forecasts_of_the_backtest', 'test_other_channels_and_horizons_are_refused',
-           'test_torch_is_imported_only_for_a_network']
+           'test_load_imports_onnxruntime_only_for_a_network_and_never_torch']
 
 # %% ../../../nbs/tests/12_registry/00_test_forecaster.ipynb #9d3ff4dd
 import functools
@@ -175,15 +175,15 @@ SCRIPT = """
 import sys
 from ttm_notebooks.registry.forecaster import Forecaster
 for folder in sys.argv[1:]:
-    print(Forecaster.load(folder).name, "torch" in sys.modules)
+    print(Forecaster.load(folder).name, "onnxruntime" in sys.modules, "torch" in sys.modules)
 """
 
 
-def test_torch_is_imported_only_for_a_network(tmp_path):
+def test_load_imports_onnxruntime_only_for_a_network_and_never_torch(tmp_path):
     panel = shops(60, 2)
     Forecaster.fit(SeasonalNaive(), panel).save(tmp_path / "baseline")
     Forecaster.fit(ZeroShot(weekly()), panel).save(tmp_path / "network")
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "baseline"), str(tmp_path / "network")]
     environment = {"PYTHONPATH": ":".join(filter(None, sys.path)), "PATH": ""}
     finished = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    assert finished.stdout.split() == ["SeasonalNaive", "False", "ZeroShot", "True"]
+    assert finished.stdout.split() == ["SeasonalNaive", "False", "False", "ZeroShot", "True", "False"]
