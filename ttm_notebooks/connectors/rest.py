@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ import pyarrow as pa
 import requests
 from tenacity import retry_if_exception_type, retry_if_result
 
+from .blocks import mixed_column
 from .http import HttpClient, SourceFault, retrying, same_host_url
 from ..dataset.systems import Feed, Rest, Sgs, reveal
 from ..dataset.yaml_lines import did_you_mean
@@ -99,18 +101,34 @@ def _text(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list, bool)) else str(value)
 
 # %% ../../nbs/06_connectors/40_rest.ipynb #330e040b
-def rows_to_table(rows: Sequence[Mapping[str, Any]], wanted: Sequence[str], name: str) -> pa.Table:
+def rows_to_table(
+    rows: Sequence[Mapping[str, Any]], wanted: Sequence[str], name: str, plain: Sequence[str | None] = ()
+) -> pa.Table:
     """Convert rows to a table of texts; absent values are null.
 
-    Raises `SourceFault`, which names the source as `name`, if no row has a wanted column.
+    A column with numbers is a mixed column (see `page_block`); the columns `plain` (keys and marks) stay texts. Raises `SourceFault`, which names the source as `name`, if no row has a wanted column.
     """
     known = dict.fromkeys(column for row in rows for column in row)
     for column in wanted:
         if column not in known:
-            raise SourceFault(f"{name} has no column {column!r}{did_you_mean(column, list(known))}",
-                              f"one of: {', '.join(known)}",
-                              "it was renamed or removed there: correct the column in dataset.yaml")
-    return pa.table({column: pa.array([_text(row.get(column)) for row in rows], pa.string()) for column in wanted})
+            raise SourceFault(
+                f"{name} has no column {column!r}{did_you_mean(column, list(known))}",
+                f"one of: {', '.join(known)}",
+                "it was renamed or removed there: correct the column in dataset.yaml",
+            )
+    return pa.table({column: _json_column([row.get(column) for row in rows], column in plain) for column in wanted})
+
+
+def _json_column(values: Sequence[Any], plain: bool) -> pa.Array:
+    """Return the values of one column as texts, with the numbers beside them."""
+    texts = [_text(value) for value in values]
+    numbers = [
+        float(value) if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) else None
+        for value in values
+    ]
+    if plain or not any(number is not None for number in numbers):
+        return pa.array(texts, pa.string())
+    return mixed_column(texts, numbers)
 
 # %% ../../nbs/06_connectors/40_rest.ipynb #182b64ba
 def _next_address(system: Rest, answer: requests.Response) -> str | None:
@@ -190,7 +208,7 @@ def rest_pages(system: Rest, feed: Feed, columns: Sequence[str], since: str | No
         if rows := _rows(system, answer):
             if system.answer != "csv":
                 rows = [dict(row) | flatten_fields(row, wanted) for row in rows]
-            yield rows_to_table(rows, wanted, f"{http.name}/{feed.entity}")
+            yield rows_to_table(rows, wanted, f"{http.name}/{feed.entity}", [*feed.key, feed.changed, feed.cancelled])
 
 # %% ../../nbs/06_connectors/40_rest.ipynb #e6e3a9b8
 _WINDOW = timedelta(days=3650)

@@ -11,6 +11,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +124,21 @@ def _rest_pages(client: "simple_salesforce.Salesforce", feed: Feed, query: str, 
                               "every record", "run it again; loaded records are kept")
     raise SourceFault(f"{feed.entity}: the org gives the same page {repeated} times", "a next page", "try later")
 
+# %% ../../nbs/06_connectors/50_salesforce.ipynb #21c423c4
+def _number_fields(client: "simple_salesforce.Salesforce", entity: str) -> frozenset[str]:
+    """Return the fields of an object that hold numbers, in small letters; none if the org does not describe it."""
+    try:
+        fields = client.restful(f"sobjects/{_name(entity)}/describe").get("fields", [])
+    except SourceFault:
+        return frozenset()
+    return frozenset(item["name"].casefold() for item in fields
+                     if item.get("type") in ("double", "currency", "percent", "int", "long"))
+
+
+def _with_numbers(record: dict[str, str], numbers: frozenset[str]) -> dict[str, Any]:
+    """Return a record of a bulk query with its numbers as numbers."""
+    return {name: Decimal(text) if name.casefold() in numbers and text else text for name, text in record.items()}
+
 # %% ../../nbs/06_connectors/50_salesforce.ipynb #3f3200a2
 def _bulk_pages(client: "simple_salesforce.Salesforce", feed: Feed, query: str,
                 system: Salesforce) -> Iterator[list[dict]]:
@@ -130,10 +146,12 @@ def _bulk_pages(client: "simple_salesforce.Salesforce", feed: Feed, query: str,
     from simple_salesforce.exceptions import SalesforceError
 
     kind, poll = getattr(client.bulk2, feed.entity), min(1.0, 2 * system.wait)
+    numbers = _number_fields(client, feed.entity)
     try:
         run = kind.query_all if _includes_deleted(feed) else kind.query
         for piece in run(query, max_records=system.page_size, wait=poll):
-            yield list(csv.DictReader(io.StringIO(piece, newline="")))
+            records = csv.DictReader(io.StringIO(piece, newline=""))
+            yield [_with_numbers(record, numbers) for record in records]
     except (SalesforceError, KeyError) as problem:  # KeyError: the answer is not a job
         raise SourceFault(f"{feed.entity}: the org aborted the bulk query: {str(problem)[:200]}",
                           "a job that completes",
@@ -155,7 +173,7 @@ def salesforce_pages(system: Salesforce, feed: Feed, columns: Sequence[str],
         seen += len(records)
         if records:
             rows = [{field: None if value == "" else value for field, value in record.items()} for record in records]
-            yield rows_to_table(rows, wanted, name)
+            yield rows_to_table(rows, wanted, name, [*feed.key, feed.changed, feed.cancelled])
     if seen < total:
         warnings.warn(SourceWarning(
             f"{name} counted {total} records and gave {seen}: records were deleted meanwhile, or lost; run it again"),

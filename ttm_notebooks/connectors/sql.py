@@ -10,12 +10,20 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pyarrow as pa
 from tenacity import retry_if_exception
 
-from .http import NO_STAMP, SourceFault, day_before, retrying, wait_for_rate_limit
+from .blocks import mixed_column
+from ttm_notebooks.connectors.http import (
+    MAX_ANSWER_TIME, NO_STAMP, SourceFault, day_before, retrying, wait_for_rate_limit,
+)
+from ..core.deadlines import DeadlineExceeded, run_within
+from ..core.errors import UsageError
+from ..core.secret_values import database_address
 from ..dataset.systems import Feed, Sql, reveal
 from ..dataset.yaml_lines import did_you_mean
 
@@ -23,16 +31,27 @@ from ..dataset.yaml_lines import did_you_mean
 if TYPE_CHECKING:
     import sqlalchemy
 
+# %% ../../nbs/06_connectors/60_sql.ipynb #2a538e6b
+def _revealed(reference: str) -> str:
+    """The address behind a reference, its password encoded as every driver reads it. Raises SourceFault."""
+    try:
+        return database_address(reveal(reference), f"the value of {reference}").address
+    except UsageError:
+        raise SourceFault(f"the value of {reference} is not an address of a database",
+                          "dialect+driver://user:password@host/database",
+                          "write it as the notebook on databases (60_sql) shows; write special characters of a "
+                          "password as %40 and similar codes") from None
+
 # %% ../../nbs/06_connectors/60_sql.ipynb #65376f7c
 def sql_engine(system: Sql) -> "sqlalchemy.Engine":
     """Return an engine for the system's address, or for its SQLite file (read only).
 
-    Raises `SourceFault` if the address cannot be read or its driver is not installed.
+    Raises `SourceFault` if the file is missing, the address cannot be read or its driver is not installed.
     """
     from sqlalchemy import create_engine, make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-    address = reveal(system.address) if system.address else f"sqlite:///file:{system.file}?mode=ro&uri=true"
+    address = _revealed(system.address) if system.address else _sqlite_address(system.located(system.file))
     try:
         return create_engine(address, pool_pre_ping=True)
     except (NoSuchModuleError, ImportError) as problem:
@@ -44,6 +63,14 @@ def sql_engine(system: Sql) -> "sqlalchemy.Engine":
                           "dialect+driver://user:password@host/database",
                           "write it as the notebook on databases (60_sql) shows; write special characters of a "
                           "password as %40 and similar codes") from None
+
+# %% ../../nbs/06_connectors/60_sql.ipynb #b0a62744
+def _sqlite_address(path: Path) -> str:
+    """Return the address of a SQLite file, read only. Raises `SourceFault` if there is no such file."""
+    if not path.is_file():
+        raise SourceFault(f"{path} does not exist", "a SQLite file",
+                          "correct file of the system in dataset.yaml; a relative path starts at the data set's folder")
+    return f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true"
 
 # %% ../../nbs/06_connectors/60_sql.ipynb #2d7b1d22
 def _times_as_texts(inspector: Any, table: Any, column: dict) -> None:
@@ -184,8 +211,11 @@ def _naive_utc(value: Any) -> Any:
     return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) and value.tzinfo else value
 
 
-def _column(values: Sequence[Any], kind: pa.DataType | None, is_key: bool) -> pa.Array:
-    """Convert a column to Arrow: numbers of a key as texts; texts if the values do not fit the column's type."""
+def _column(values: Sequence[Any], kind: pa.DataType | None, is_key: bool, is_mark: bool = False) -> pa.Array:
+    """Convert a column to Arrow: numbers of a key as texts; a mixed column if the values do not fit the column's type.
+
+    `is_mark`: the column of changes or cancellations, which is text then.
+    """
     values = [_naive_utc(value) for value in values]
     if is_key and any(isinstance(value, (int, float, Decimal)) for value in values):
         return pa.array([_key_text(value) for value in values], pa.string())
@@ -194,7 +224,11 @@ def _column(values: Sequence[Any], kind: pa.DataType | None, is_key: bool) -> pa
     try:
         return pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
+        texts = [None if value is None else str(value) for value in values]
+        numbers = [float(value) if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) else None
+                   for value in values]
+        plain = is_key or is_mark or not any(number is not None for number in numbers)
+        return pa.array(texts, pa.string()) if plain else mixed_column(texts, numbers)
 
 # %% ../../nbs/06_connectors/60_sql.ipynb #f1fc87de
 def _is_temporary(problem: BaseException) -> bool:
@@ -208,8 +242,12 @@ def _with_retries(system: Sql, action: Callable[[], Any]) -> Any:
     """Return the result of an action on the database, with retries. Raises `SourceFault` if it fails."""
     from sqlalchemy.exc import DBAPIError
 
+    seconds = MAX_ANSWER_TIME * system.timeout
     try:
-        return retrying(system, retry_if_exception(_is_temporary))(action)
+        return retrying(system, retry_if_exception(_is_temporary))(lambda: run_within(seconds, action))
+    except DeadlineExceeded:
+        raise SourceFault(f"the database did not answer within {seconds:g} s", "rows in that time",
+                          "check that it works and is not blocked; lower page_size, or raise timeout") from None
     except DBAPIError as problem:
         reason = str(problem.orig).splitlines()[0]
         if _is_temporary(problem):
@@ -270,7 +308,16 @@ def sql_pages(system: Sql, feed: Feed, columns: Sequence[str], since: str | None
         for keys, where in _passes(fetch, table, order_columns, feed, since):
             query = partial(_query, table, labelled, keys, where, size=system.page_size)
             for rows in _read_pass(fetch, query, keys, feed, system.page_size):
-                yield pa.table({column.name: _column([row[column.name] for row in rows], _arrow_kind(column),
-                                                     column.name in feed.key) for column in labelled})
+                yield pa.table(
+                    {
+                        column.name: _column(
+                            [row[column.name] for row in rows],
+                            _arrow_kind(column),
+                            column.name in feed.key,
+                            column.name in (feed.changed, feed.cancelled),
+                        )
+                        for column in labelled
+                    }
+                )
     finally:
         engine.dispose()

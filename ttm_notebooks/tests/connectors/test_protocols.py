@@ -6,6 +6,7 @@
 __all__ = ['STAMPS', 'TABLE', 'KEYS', 'FEED', 'LIST', 'SERIES', 'FAULTS', 'SERVICES', 'CONNECTORS', 'Answer', 'HOURS',
            'STAMP_FORMATS', 'CELLS', 'local', 'secrets', 'erp', 'crm', 'erp_of', 'ids',
            'test_odata_and_salesforce_with_faults_give_every_row', 'test_connector_values_equal_the_stored_values',
+           'DescribedOrg', 'test_salesforce_bulk_numbers_are_numbers_and_texts_stay_texts',
            'test_odata_rows_changed_during_the_load_come_again', 'stamped',
            'test_odata_rows_with_equal_or_empty_stamps_are_all_read', 'test_odata_service_without_null_filter_warns',
            'test_salesforce_custom_stamp_may_be_empty',
@@ -51,10 +52,13 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
+from ...connectors.blocks import page_block
 from ...connectors.http import TOTAL_DEADLINE, HttpClient, SourceFault, SourceWarning
 from ...connectors.odata import ODataClient, _Query, _without_stamp, odata_http, odata_pages
-from ...connectors.rest import rest_pages, sgs_pages
-from ...connectors.salesforce import SalesforceClient, salesforce_pages, soql
+from ...connectors.rest import rest_pages, rows_to_table, sgs_pages
+from ttm_notebooks.connectors.salesforce import (
+    SalesforceClient, _number_fields, _with_numbers, salesforce_pages, soql,
+)
 from ...connectors.sql import sql_pages
 from ...dataset.systems import Feed, OData, Rest, Salesforce, Sgs, Sql, reveal
 from ...simulation.odata_server import erp_app, parse_filter
@@ -127,8 +131,33 @@ def test_connector_values_equal_the_stored_values(local, kind):
     local.serve(erp_of(TABLE) if kind == "odata" else crm_app({"Thing": TABLE}))
     read, system = (odata_pages, erp(local.url)) if kind == "odata" else (salesforce_pages, crm(local.url))
     table = pa.concat_tables(read(system, FEED, ["Amount", "Who"]))
-    assert [float(value) for value in table["Amount"].to_pylist()] == TABLE["Amount"].to_pylist()
+    amounts = page_block(table, ["Amount"])
+    numbers = amounts.typed_numbers.get("Amount", amounts.columns["Amount"]).to_pylist()
+    assert [float(value) for value in numbers] == TABLE["Amount"].to_pylist()
     assert table["Who"].to_pylist() == TABLE["Who"].to_pylist()
+
+# %% ../../../nbs/tests/06_connectors/30_test_protocols.ipynb #07ad68b4
+class DescribedOrg:
+    """A client whose org describes one object, or none."""
+
+    def __init__(self, described: bool):
+        self.described = described
+
+    def restful(self, path: str) -> dict:
+        """The description of an object; `SourceFault` where the org gives none."""
+        if not self.described:
+            raise SourceFault(f"GET {path} answered 404", status=404)
+        return {"fields": [{"name": "Amount", "type": "currency"}, {"name": "Code", "type": "string"}]}
+
+
+def test_salesforce_bulk_numbers_are_numbers_and_texts_stay_texts():
+    record = {"Id": "1", "amount": "12.345", "Code": "007", "Empty": ""}
+    for described, expected in ((True, {"amount": [12.345]}), (False, {})):
+        numbers = _number_fields(DescribedOrg(described), "Thing")
+        page = rows_to_table([_with_numbers(record, numbers)], list(record), "crm", ["Id"])
+        block = page_block(page, list(record))
+        assert {name: values.to_pylist() for name, values in block.typed_numbers.items()} == expected
+        assert block.columns["Code"].to_pylist() == ["007"] and block.columns["amount"].to_pylist() == ["12.345"]
 
 # %% ../../../nbs/tests/06_connectors/30_test_protocols.ipynb #8601ea57
 def test_odata_rows_changed_during_the_load_come_again(local):
