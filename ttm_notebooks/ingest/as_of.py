@@ -13,11 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..connectors.parsing import as_mask
+from ..connectors.parsing import as_mask, read_labels
 from ..core.errors import DatasetError
 from ..dataset.description import Dataset
 from ..dataset.schema import REJECTED_SCHEMA, plan_schema, row_schema
 from .record_versions import has_records, superseded_rows
+from .row_parser import LEFT_OUT
 
 # %% ../../nbs/07_ingest/25_as_of.ipynb #7097f12b
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ def _unique_plans(plans: pa.Table, dataset: Dataset) -> pa.Table | None:
     if not dataset.planned:
         return None
     schema = plan_schema(dataset.planned)
+    if dataset.duplicates == "reject_copies":
+        plans = plans.group_by([*schema.names, "order_id"], use_threads=False).aggregate([])
     if dataset.duplicates == "reject":
         values = ["covered_until", *dataset.planned]
         grouped = plans.group_by(["product", "region", "date", "order_id"], use_threads=False)
@@ -76,21 +79,44 @@ def _unique_plans(plans: pa.Table, dataset: Dataset) -> pa.Table | None:
     return plans.select(schema.names).cast(schema)
 
 # %% ../../nbs/07_ingest/25_as_of.ipynb #e23b518e
-def _check_usable(dataset: Dataset, rows: pa.Table, rejected: pa.Table, later: int, as_of: datetime.date) -> None:
+def _check_usable(
+    dataset: Dataset, rows: pa.Table, rejected: pa.Table, later: int, as_of: datetime.date, left_out: int = 0
+) -> None:
     """Raise `DatasetError` where not a single row is usable."""
     if len(rows):
         return
+    if left_out and not len(rejected) and not later:
+        raise DatasetError(
+            f"all {left_out} rows in {dataset.folder} are left out by exclude and only",
+            "rows that are kept",
+            "correct exclude and only in dataset.yaml",
+        )
     if len(rejected):
         first = rejected.slice(0, 1).to_pylist()[0]
-        raise DatasetError(f"none of {len(rejected)} rows in {dataset.folder} can be read; the first: "
-                           f"{first['source_file']}, row {first['source_row']}, column {first['column']!r}, "
-                           f"value {first['value']!r}: {first['reason']}",
-                           "rows as dataset.yaml describes them", "correct the description or the files")
+        raise DatasetError(
+            f"none of {len(rejected)} rows in {dataset.folder} can be read; the first: "
+            f"{first['source_file']}, row {first['source_row']}, column {first['column']!r}, "
+            f"value {first['value']!r}: {first['reason']}",
+            "rows as dataset.yaml describes them",
+            "correct the description or the files",
+        )
     if later:
-        raise DatasetError(f"all {later} rows in {dataset.folder} lie on or after {as_of}", f"rows before {as_of}",
-                           "choose a later day with --as-of or as_of in dataset.yaml")
-    raise DatasetError(f"the files in {dataset.folder} have headers but no rows", "at least one row",
-                       "export them again")
+        raise DatasetError(
+            f"all {later} rows in {dataset.folder} lie on or after {as_of}",
+            f"rows before {as_of}",
+            "choose a later day with --as-of or as_of in dataset.yaml",
+        )
+    raise DatasetError(
+        f"the files in {dataset.folder} have headers but no rows", "at least one row", "export them again"
+    )
+
+# %% ../../nbs/07_ingest/25_as_of.ipynb #c157469e
+def _with_folded_labels(table: pa.Table) -> pa.Table:
+    """The table with product, region and category in one form; see `read_labels`."""
+    for name in ("product", "region", "category"):
+        chunks = [read_labels(chunk) for chunk in table[name].chunks]
+        table = table.set_column(table.column_names.index(name), name, pa.chunked_array(chunks, pa.string()))
+    return table
 
 # %% ../../nbs/07_ingest/25_as_of.ipynb #25f0a34e
 def select_as_of(table: pa.Table, dataset: Dataset, as_of: datetime.date, files: int = 1) -> SourceRows:
@@ -98,19 +124,28 @@ def select_as_of(table: pa.Table, dataset: Dataset, as_of: datetime.date, files:
 
     `table` has the columns of `parsed_schema`, and `record` where rows come from systems; accepted rows keep both their
     order and their `record`. `counts`: files, rows (all of `table`), accepted, rejected, later; rows = accepted +
-    rejected + later. Raises `DatasetError` where no row is usable.
+    rejected + later. `left_out`, where there are any: rows that exclude and only leave out. Raises `DatasetError` where no row is usable.
     """
+    table = _with_folded_labels(table)
     ahead, unwritten = _not_yet_known(table, as_of)
-    later, faulty = ahead | unwritten, as_mask(table["fault"].is_valid())
+    left_out = as_mask(pc.equal(table["fault"], LEFT_OUT))
+    later, faulty = (ahead | unwritten) & ~left_out, as_mask(table["fault"].is_valid()) & ~left_out
     superseded = superseded_rows(table, ~unwritten)
+    left_out &= ~superseded
     schema = row_schema(dataset.covariates)
     schema = schema.append(pa.field("record", pa.string())) if has_records(table) else schema
-    rows = table.filter(pa.array(~(later | faulty | superseded))).select(schema.names).cast(schema)
+    rows = table.filter(pa.array(~(later | faulty | superseded | left_out))).select(schema.names).cast(schema)
     rejected = _quarantined(table, faulty & ~later & ~superseded, superseded & ~later, dataset.privacy is None)
-    _check_usable(dataset, rows, rejected, int(later.sum()), as_of)
+    _check_usable(dataset, rows, rejected, int(later.sum()), as_of, int(left_out.sum()))
     planned = ahead & ~unwritten & ~superseded & as_mask(pc.fill_null(table["plan"], False))
-    counts = {"files": files, "rows": len(table), "accepted": len(rows), "rejected": len(rejected),
-              "later": int(later.sum())}
+    counts = {
+        "files": files,
+        "rows": len(table) - int(left_out.sum()),
+        "accepted": len(rows),
+        "rejected": len(rejected),
+        "later": int(later.sum()),
+    }
+    counts |= {"left_out": int(left_out.sum())} if left_out.any() else {}
     last_day = pc.max(rows.column("covered_until")).as_py()
     plans = _unique_plans(table.filter(pa.array(planned)), dataset)
     return SourceRows(rows, rejected, last_day, counts, plans)

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..core.errors import KeyProblem, TTMError
-from ..core.keys import read_private
+from ..core.keys import data_key, decrypt, is_encrypted
 from ..dataset.description import Dataset
 from ..dataset.schema import RAW_SALES_TABLE
 from ..dataset.sources import Table
@@ -243,7 +243,8 @@ def _columns_with(content: pa.Table, identifiers: Sequence[str], key: PseudonymK
 # %% ../../nbs/07_ingest/30_erasure.ipynb #76494060
 def _readable(file: Path) -> list[bytes]:
     """Content of a file, decrypted where it was encrypted; of a Parquet file also its cells, whose bytes are packed."""
-    content = read_private(file)
+    content = file.read_bytes()
+    content = decrypt(content, data_key(), str(file)) if is_encrypted(content) else content  # under any name
     if content[:4] != b"PAR1":
         return [content]
     table = pq.read_table(io.BytesIO(content))

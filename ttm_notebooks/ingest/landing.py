@@ -18,13 +18,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from tqdm.auto import tqdm
 
-from ..connectors.files import Block, file_named_in_errors, find_files, read_blocks, shown_name
+from ..connectors.blocks import page_block
+from ..connectors.files import file_named_in_errors, find_files, read_blocks, shown_name
 from ..connectors.http import SourceFault, SourceWarning
 from ..connectors.parsing import as_mask
 from ..core.errors import DatasetError
 from ..core.files import hash_file
+from ..core.progress import progress_bar
 from ..dataset.description import Dataset
 from ..dataset.schema import RECORD_FIELDS, WATERMARK_TABLE
 from ..dataset.systems import AnySystem, Feed
@@ -124,7 +125,7 @@ def _load_files(writer: Writer, dataset: Dataset, target: LoadTarget, summary: L
     files = {shown_name(dataset, file): file for file in find_files(dataset, target.files)}
     summary.withdraw += [(target.table, target.number, name) for name in known.keys() - files.keys()]
     title = target.reading.files[0]
-    with tqdm(desc=title, unit=" rows", unit_scale=True, disable=not progress, mininterval=2) as bar:
+    with progress_bar(title, unit="rows", shown=progress) as bar:
         for number, (name, file) in enumerate(files.items(), 1):
             if name in known and (known[name]["state"], known[name]["rules"]) == (hash_file(file), target.rules):
                 summary.unchanged += 1
@@ -215,8 +216,7 @@ def _with_fault(rows: pa.Table, mask: np.ndarray, column: str, reason: str) -> p
 def _parsed_page(page: pa.Table, target: LoadTarget) -> pa.Table:
     """Rows of a page, parsed, with `changed` and `record`, without erased customers."""
     feed = target.feed
-    block = Block({name: page[name].combine_chunks() for name in target.headers}, np.arange(page.num_rows))
-    rows = target.parse(block, target.feed_name)
+    rows = target.parse(page_block(page, list(target.headers)), target.feed_name)
     if feed.changed:
         times = change_times(page[feed.changed], target.feed_name)
         rows = rows.set_column(rows.column_names.index("changed"), "changed", times)
@@ -342,7 +342,7 @@ def _load_feed(writer: Writer, dataset: Dataset, target: LoadTarget, summary: Lo
     columns = list(dict.fromkeys([*target.headers, *([feed.cancelled] if feed.cancelled else [])]))
     pages = feed_pages(dataset.systems[feed.system], feed, columns, since)
     load = _update_feed if feed.changed else _replace_feed
-    with tqdm(desc=name, unit=" rows", unit_scale=True, disable=not progress, mininterval=2) as bar:
+    with progress_bar(name, unit="rows", shown=progress) as bar:
         summary.rows += load(writer, dataset, target, pages, cursor, bar.update)
     summary.read, summary.watermarks[name] = summary.read + 1, cursor.end() or ""
     _warn_of_future_stamps(cursor, name)

@@ -58,13 +58,22 @@ class LoadTarget:
         return self.erased(table) if self.erased else table
 
 # %% ../../nbs/07_ingest/75_load_targets.ipynb #2de51514
+_READER = 2  # rises when a release reads the cells of files in another way, so that files are read again
+
+
 def _rules(dataset: Dataset, part: Any, key: PseudonymKey | None) -> str:
     """Hash of the settings that decide how the rows of `part` are parsed, "+", hash of its join tables."""
-    joins = [hash_file(dataset.folder / join.file) for join in getattr(part, "joins", ())
-             if (dataset.folder / join.file).is_file()]
+    joins = [
+        hash_file(dataset.folder / join.file)
+        for join in getattr(part, "joins", ())
+        if (dataset.folder / join.file).is_file()
+    ]
     settings = part.model_dump(mode="json", by_alias=True, exclude={"files": True, "feed": {"overlap", "deletions"}})
     privacy = [bool(dataset.privacy), key.id if key else None]
-    return f"{hash_json([settings, dataset.locale, dataset.earliest, *privacy])}+{hash_json(joins)}"
+    reader = (
+        [_READER, dataset.currency] if part.files else []
+    )  # a feed must not be withdrawn: its versions would be lost
+    return f"{hash_json([settings, dataset.locale, dataset.earliest, *privacy, *reader])}+{hash_json(joins)}"
 
 # %% ../../nbs/07_ingest/75_load_targets.ipynb #496150d8
 def _parse_source(dataset: Dataset, index: int, tables: list, key: PseudonymKey | None, block: Block,

@@ -28,9 +28,9 @@ def parse_stock(block: Block, dataset: Dataset, name: str) -> pa.Table:
     """Parse the stock rows of a block into `STOCK_SCHEMA`; `fault` says why a row cannot be read."""
     stock, width = dataset.stock, len(block.numbers)
     marks, columns = separators(dataset.locale, stock.decimal, stock.thousands), stock.columns
-    days = read_days(block.columns[columns.date], stock.date_format, None)
+    days = read_days(block.columns[columns.date], stock.date_format, None, block.typed_times.get(columns.date))
     labels = {part: read_labels(block.columns[getattr(columns, part)]) for part in ("product", "region")}
-    numbers = {part: read_numbers(block.columns[header], marks, stock.empty_numbers).values
+    numbers = {part: read_numbers(block.columns[header], marks, stock.empty_numbers, typed=block.typed_numbers.get(header)).values
                if (header := getattr(columns, part)) else pa.nulls(width, pa.float64())
                for part in ("days_out", "closing")}
     faults = _stock_faults({"date": days.values, **labels})

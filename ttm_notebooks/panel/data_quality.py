@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['FAR_FACTOR', 'FAR_SCATTERS', 'SAME_SEASON_FACTOR', 'YEAR_LAGS', 'EASTER_DAYS', 'QUALITY_LEVELS', 'CELL_COUNTS',
-           'QUALITY_RULES', 'find_outliers', 'QualityReport', 'validate_weekly']
+           'QUALITY_RULES', 'NETTED_WEEKS', 'find_outliers', 'QualityReport', 'validate_weekly']
 
 # %% ../../nbs/08_panel/40_data_quality.ipynb #1f83b32b
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -16,7 +17,8 @@ from dateutil.easter import easter
 
 from ..core.errors import DatasetError
 from ..dataset.description import Dataset
-from ..ingest.row_rules import REPEATED_KEY
+from ..ingest.findings import Finding
+from ..ingest.row_rules import REPEATED_KEY, lost_repeats
 from .panel import Panel
 from .weekly_rows import QUARTER, week_numbers
 
@@ -132,12 +134,15 @@ def _at_level(counts: pd.DataFrame, level: str) -> pd.DataFrame:
 
 # %% ../../nbs/08_panel/40_data_quality.ipynb #b87dda33
 QUALITY_RULES = ("completeness", "consistency", "timeliness", "accuracy")
+NETTED_WEEKS = 0.05  # limit of negative weeks where returns are netted and dataset.yaml names no limit
 
 # %% ../../nbs/08_panel/40_data_quality.ipynb #66de6362
 def _measure(counts: pd.DataFrame, dataset: Dataset, as_of: date) -> pd.DataFrame:
     """Long table of the four rules: one row per group and rule, with value, threshold and passed."""
     limit = dataset.quality
-    limits = dict(zip(QUALITY_RULES, (limit.missing, limit.negative, limit.age_days, limit.outliers), strict=True))
+    netted = dataset.returns == "net" and "negative" not in limit.model_fields_set
+    negative = max(limit.negative, NETTED_WEEKS) if netted else limit.negative
+    limits = dict(zip(QUALITY_RULES, (limit.missing, negative, limit.age_days, limit.outliers), strict=True))
     observed = np.maximum(counts["observed"], 1)
     age = (pd.Timestamp(as_of) - counts["last_day"]).dt.days.astype(float)
     values = {"completeness": counts["missing"] / np.maximum(counts["expected"], 1),
@@ -160,12 +165,13 @@ class QualityReport:
     """The four rules at three levels (`results`) and per series (`series`).
 
     `results`: level ("dataset", "region", "product"), produto_cat and uf_cat (0 = all), rule, value, threshold, passed,
-    kind ("lost" where rows in quarantine decide), and the counts, newest weeks and last day behind the value. Shares
-    are fractions, age is in days.
+    kind ("lost" or "repeated" where rows in quarantine decide), finding (index in `findings` where one of them decides,
+    else NaN), and the counts, newest weeks and last day behind the value. Shares are fractions, age is in days.
     """
 
     results: pd.DataFrame
     series: pd.DataFrame
+    findings: tuple[Finding, ...] = ()
 
     @property
     def stopped(self) -> bool:
@@ -193,26 +199,41 @@ def _flags(series: pd.DataFrame) -> pd.DataFrame:
     return failed.assign(code=codes).sort_values(["produto_cat", "uf_cat", "code"], ignore_index=True)
 
 # %% ../../nbs/08_panel/40_data_quality.ipynb #02a23794
-def _with_lost_rows(results: pd.DataFrame, coverage: pd.DataFrame, rejected: pd.DataFrame | None) -> pd.DataFrame:
+def _with_lost_rows(results: pd.DataFrame, coverage: pd.DataFrame, rejected: pd.DataFrame | None,
+                    dataset: Dataset) -> pd.DataFrame:
     """Results with the share of lost rows as the data set's completeness, where it is the larger of the two."""
     if rejected is None or "rows" not in coverage:
         return results
-    losses = rejected.loc[~rejected["column"].isin([REPEATED_KEY, "record"]), ["source_file", "source_row"]]
-    lost = losses.drop_duplicates().shape[0]
+    repeated = lost_repeats(rejected, dataset) if "reason" in rejected else pd.Series(False, index=rejected.index)
+    is_lost = repeated | ~rejected["column"].isin([REPEATED_KEY, "record"])
+    lost = rejected.loc[is_lost, ["source_file", "source_row"]].drop_duplicates().shape[0]
     total = lost + int(coverage["rows"].sum())
     row = results.index[(results["level"] == "dataset") & (results["rule"] == "completeness")][0]
     if lost / max(total, 1) > results.at[row, "value"]:
         results.loc[row, ["missing", "expected", "value"]] = [lost, total, lost / total]
         results.loc[row, "passed"] = bool(lost / total < results.at[row, "threshold"])
-        results.loc[row, "kind"] = "lost"
+        results.loc[row, "kind"] = "repeated" if 2 * repeated.sum() > lost else "lost"
+    return results
+
+# %% ../../nbs/08_panel/40_data_quality.ipynb #4730ac74
+def _with_findings(results: pd.DataFrame, findings: Sequence[Finding]) -> pd.DataFrame:
+    """Results in which each finding that stops has made its rule fail; the first one of a rule explains it."""
+    results["finding"] = np.nan
+    for number, finding in enumerate(findings):
+        row = results.index[(results["level"] == "dataset") & (results["rule"] == finding.rule)][0]
+        if finding.stops and np.isnan(results.at[row, "finding"]):
+            results.loc[row, "finding"], results.loc[row, "passed"] = number, False
+            if finding.rule != "timeliness":
+                results.loc[row, "value"] = max(results.at[row, "value"], finding.share)
     return results
 
 # %% ../../nbs/08_panel/40_data_quality.ipynb #a46d8875
 def validate_weekly(weekly: pd.DataFrame, dataset: Dataset, coverage: pd.DataFrame, as_of: date,
-                    rejected: pd.DataFrame | None = None) -> QualityReport:
+                    rejected: pd.DataFrame | None = None, findings: Sequence[Finding] = ()) -> QualityReport:
     """Check a weekly table by the four rules; `coverage` has produto_cat, uf_cat, last_day (and rows) per series.
 
-    `rejected` is the quarantine table; without it, lost rows are not counted. The limits are `quality` in dataset.yaml.
+    `rejected` is the quarantine table; without it, lost rows are not counted. `findings` are doubts from other
+    comparisons. The limits are `quality` in dataset.yaml.
     Raises `DatasetError` where the table is not a weekly table or days do not lie before `as_of`.
     """
     panel = Panel.from_frame(weekly, channels=dataset.channels, missing="mask")
@@ -224,5 +245,5 @@ def validate_weekly(weekly: pd.DataFrame, dataset: Dataset, coverage: pd.DataFra
             grouped["last_day"] = counts["last_day"].max()
         tables[level] = _measure(grouped, dataset, as_of).assign(level=level, kind=None)
     series = tables.pop("series")
-    results = _with_lost_rows(pd.concat(tables.values(), ignore_index=True), coverage, rejected)
-    return QualityReport(results, series.drop(columns=["level", "kind"]))
+    results = _with_lost_rows(pd.concat(tables.values(), ignore_index=True), coverage, rejected, dataset)
+    return QualityReport(_with_findings(results, findings), series.drop(columns=["level", "kind"]), tuple(findings))

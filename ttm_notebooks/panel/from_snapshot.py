@@ -14,6 +14,7 @@ import pandas as pd
 from ..core.errors import DatasetError
 from ..dataset.description import Dataset
 from .covariates import with_holidays
+from .extremes import without_extremes
 from .panel import Panel
 from ..warehouse.snapshots import Snapshot
 
@@ -54,11 +55,11 @@ def with_stockouts(panel: Panel, weeks: pd.DataFrame) -> Panel:
 
 # %% ../../nbs/08_panel/50_from_snapshot.ipynb #395dbebd
 def panel_from(snapshot: Snapshot, dataset: Dataset, horizon: int = 26) -> Panel:
-    """Panel of a snapshot: labelled series, weeks without stock masked, plans and public holidays over `horizon` weeks.
+    """Panel of a snapshot: labelled series, weeks without stock and extremes masked, plans and holidays over `horizon`.
 
     Raises DatasetError for rows that the panel refuses, and for holidays of unknown regions.
     """
     weekly = snapshot.weekly_with_plans()
     panel = Panel.from_frame(weekly, channels=dataset.channels, covariates=list(dataset.planned), missing="mask")
-    labelled = with_stockouts(panel, snapshot.stockouts()).with_labels(snapshot.vocabulary())
+    labelled = with_stockouts(without_extremes(panel), snapshot.stockouts()).with_labels(snapshot.vocabulary())
     return _with_holidays(labelled, dataset, horizon)

@@ -6,9 +6,12 @@
 __all__ = ['DuckDBStore', 'DuckDBWriter', 'key_fits', 'rotate_store']
 
 # %% ../../nbs/04_warehouse/10_duckdb.ipynb #4b45a876
+import errno
 import os
+import re
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +21,8 @@ import duckdb
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
-from ..core.errors import KeyProblem, UsageError
+from ..core.errors import KeyProblem, RepairWarning, TTMError, UsageError
+from ..core.files import lock_problem
 from ..core.keys import DataKey, attach_encrypted, private_database
 from ttm_notebooks.warehouse.store import (
     LOCK_TIMEOUT, SQL_TYPES, Store, Where, Writer, missing_columns, plain_table, quote_name, unknown_table_error,
@@ -55,7 +59,7 @@ class DuckDBStore(Store):
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection | None]:
         """Open a connection with the published file attached read-only; None if nothing is published yet."""
-        with private_database(self.key) as connection:
+        with _explained(self), private_database(self.key) as connection:
             if self.path.exists():
                 attach_encrypted(connection, self.path, "warehouse", self.key, read_only=True)
             yield connection if self.path.exists() else None
@@ -72,7 +76,7 @@ class DuckDBStore(Store):
 
     @contextmanager
     def writing(self, timeout: float = LOCK_TIMEOUT) -> Iterator["DuckDBWriter"]:
-        with _locked(self, timeout):
+        with _locked(self, timeout), _explained(self, writes=True):
             _recover(self)
             writer = DuckDBWriter(self)
             try:
@@ -91,16 +95,84 @@ def _locked(store: DuckDBStore, timeout: float) -> Iterator[None]:
     except Timeout:
         raise UsageError(f"another process is writing to {store.path}", "one writer at a time",
                          "wait until it ends, then run the command again") from None
+    except (OSError, NotImplementedError) as error:
+        raise lock_problem(error, f"{store.path}.lock") from None
     try:
         yield
     finally:
         lock.release()
 
+# %% ../../nbs/04_warehouse/10_duckdb.ipynb #46172498
+_DAMAGE = re.compile(r"corrupt|not a valid duckdb|could not read enough bytes|aes tag|checksum|deserializ|replaying wal",
+                     re.IGNORECASE)
+_FULL = {"no space left": errno.ENOSPC, "file too large": errno.EFBIG, "quota exceeded": errno.EDQUOT}
+
+
+def _disk_error(error: duckdb.Error, path: Path) -> OSError | None:
+    """The operating system's error behind an error of DuckDB; None if it has another reason."""
+    number = next((number for text, number in _FULL.items() if text in str(error).lower()), None)
+    return None if number is None else OSError(number, os.strerror(number), str(path))
+
+
+def _is_damage(error: duckdb.Error) -> bool:
+    """Whether an error says that a file is damaged."""
+    kinds = (duckdb.InternalException, duckdb.SerializationException)
+    return isinstance(error, kinds) or bool(_DAMAGE.search(str(error)))
+
+# %% ../../nbs/04_warehouse/10_duckdb.ipynb #1e95869d
+def _is_sound(path: Path, key: DataKey | None) -> bool:
+    """Whether every block of a DuckDB file can be read. It reads all tables, so it is for the time after an error."""
+    try:
+        with private_database(key) as connection:
+            attach_encrypted(connection, path, "warehouse", key, read_only=True)
+            for table in _tables(connection):
+                connection.execute(f"SELECT count(hash(t)) FROM warehouse.{quote_name(table)} AS t").fetchone()
+    except duckdb.Error:
+        return False
+    return True
+
+# %% ../../nbs/04_warehouse/10_duckdb.ipynb #b977a905
+def _damaged(store: DuckDBStore, writes: bool) -> TTMError:
+    """The error for damage that showed while a table was read; removes a working file that can be made again."""
+    if not writes:
+        return TTMError(f"{store.path} is damaged", "a file as it was published",
+                        "run `ttm ingest DATASET`: it makes the file again from the working file beside it; if that does "
+                        "not help, restore a backup")
+    if store.path.exists() and _is_sound(store.path, store.key):
+        _remove_working_file(store)
+        return TTMError(f"{store.work} was damaged and is removed", "a working file that can be read",
+                        "run the same command again: it makes the file from the published one; check the disk")
+    return TTMError(f"{store.work} and {store.path} are damaged", "one file that can be read",
+                    "restore one of them from a backup; or move both away: the next run loads the sources again, but "
+                    "forecasts of earlier runs are then lost")
+
+
+def _remove_working_file(store: DuckDBStore) -> None:
+    """Remove the working file with its log."""
+    for path in (store.work, Path(f"{store.work}.wal")):
+        path.unlink(missing_ok=True)
+
+# %% ../../nbs/04_warehouse/10_duckdb.ipynb #ebbfd7e2
+@contextmanager
+def _explained(store: DuckDBStore, writes: bool = False) -> Iterator[None]:
+    """Turn DuckDB's errors about damaged files and full disks into errors that say what to do."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if disk := _disk_error(error, store.path):
+            raise disk from None
+        if _is_damage(error):
+            raise _damaged(store, writes) from None
+        raise
+
 # %% ../../nbs/04_warehouse/10_duckdb.ipynb #8e965aa1
+_NO_FILE = -9
+
+
 def _generation(path: Path, key: DataKey | None, read_only: bool = False) -> int:
-    """Return how often a DuckDB file was published; -9 if there is no file."""
+    """Return how often a DuckDB file was published; `_NO_FILE` if there is no file."""
     if not path.exists():
-        return -9
+        return _NO_FILE
     with duckdb.connect() as connection:
         attach_encrypted(connection, path, "warehouse", key, read_only)
         counted = connection.execute("SELECT count(*) FROM duckdb_tables() "
@@ -114,17 +186,43 @@ def _remove_parts(store: DuckDBStore) -> None:
     for part in (*store.path.parent.glob(f".{store.path.name}.*.part"), Path(f"{store.work}.compact")):
         part.unlink(missing_ok=True)
 
+# %% ../../nbs/04_warehouse/10_duckdb.ipynb #ca950b81
+def _readable_generation(path: Path, key: DataKey | None, read_only: bool = False) -> int | None:
+    """`_generation`; None for a damaged file."""
+    try:
+        return _generation(path, key, read_only)
+    except duckdb.Error as error:
+        if not _is_damage(error):
+            raise
+        return None
+
 # %% ../../nbs/04_warehouse/10_duckdb.ipynb #43267bde
 def _recover(store: DuckDBStore) -> None:
-    """Clean up after a killed writer; make the working file from the published one if it is missing or older."""
+    """Clean up after a killed writer; make a file from the other one if it is missing, older or damaged.
+
+    TTMError if both are damaged.
+    """
     _remove_parts(store)
     shutil.rmtree(f"{store.work}.tmp", ignore_errors=True)
-    if not store.path.exists():
-        return
-    working = _generation(store.work, store.key)
-    if _generation(store.path, store.key, read_only=True) not in (working, working - 1):
+    working = _readable_generation(store.work, store.key)
+    published = _readable_generation(store.path, store.key, read_only=True)
+    if working is None and published is None:
+        raise _damaged(store, writes=True)
+    if published is None:
+        _repaired(store.path, f"it is made again from {store.work.name}")
+        _copy(store.work, store.path)
+    elif working is None:
+        _repaired(store.work, f"it is made again from {store.path.name}" if store.path.exists()
+                  else "the sources are loaded again")
+        _remove_working_file(store)
+    if published not in (None, _NO_FILE, working, (working or 0) - 1):
         Path(f"{store.work}.wal").unlink(missing_ok=True)
         _copy(store.path, store.work)
+
+
+def _repaired(path: Path, how: str) -> None:
+    """Warn that a damaged file is repaired."""
+    warnings.warn(RepairWarning(f"{path} was damaged: {how}; check the disk"), stacklevel=3)
 
 # %% ../../nbs/04_warehouse/10_duckdb.ipynb #8d4c64af
 def _copy(source: Path, target: Path) -> None:

@@ -150,7 +150,7 @@ def _check_plans(plans: pa.Table, covariates: Iterable[str], as_of: date) -> Non
 
 # %% ../../nbs/04_warehouse/50_snapshots.ipynb #a50fe67f
 def _row_counts(accepted: pa.Table, rejected: pa.Table, counts: Mapping[str, int] | None) -> dict[str, int]:
-    """Count accepted, rejected and later rows; DatasetError if they do not add up to `rows`."""
+    """Count accepted, rejected and later rows; DatasetError if they do not add up to `rows`. Keeps `left_out`."""
     distinct = rejected.group_by(["source_file", "source_row"]).aggregate([]).num_rows
     parts = {"accepted": accepted.num_rows, "rejected": distinct, "later": int((counts or {}).get("later", 0))}
     total = sum(parts.values())
@@ -158,7 +158,8 @@ def _row_counts(accepted: pa.Table, rejected: pa.Table, counts: Mapping[str, int
         raise DatasetError(f"{counts['rows']} rows were read, but accepted, rejected and later are {total}: {parts}",
                            "every row counted exactly once",
                            "report this with the dataset.yaml: it is an error in the program")
-    return parts | {"rows": total}
+    left_out = {"left_out": counts["left_out"]} if counts and counts.get("left_out") else {}
+    return parts | {"rows": total} | left_out
 
 # %% ../../nbs/04_warehouse/50_snapshots.ipynb #3dab6692
 def _code_tables(build: WeeklyBuild, products: Mapping[str, int], regions: Mapping[str, int]) -> dict[str, pa.Table]:
@@ -183,7 +184,19 @@ def _meta(build: WeeklyBuild, plans: pa.Table, dataset: Dataset, as_of: date, co
             "first_week": build.first_week.isoformat(), "last_week": build.last_week.isoformat(),
             "weeks": (build.last_week - build.first_week).days // 7 + 1, "series": build.coverage.num_rows,
             "channels": list(dataset.channels), "missing_week": dataset.missing_week,
-            "counts": counts | build.counts | {"planned": plans.num_rows}}
+            "counts": counts | build.counts | {"planned": plans.num_rows}} | _silence(build)
+
+# %% ../../nbs/04_warehouse/50_snapshots.ipynb #1c3c2471
+def _silence(build: WeeklyBuild) -> dict:
+    """Facts of the weeks that almost no series reports, as JSON-ready values; empty without such weeks."""
+    inside = sorted((week, region) for region, week in zip(build.silent["region"].to_pylist(),
+                                                           build.silent["week"].to_pylist())
+                    if build.first_week <= week <= build.last_week)
+    if not inside:
+        return {}
+    weeks, regions = zip(*inside)
+    return {"silent": {"weeks": len(set(weeks)), "regions": sorted(set(regions)), "first": weeks[0].isoformat(),
+                       "last": weeks[-1].isoformat()}}
 
 # %% ../../nbs/04_warehouse/50_snapshots.ipynb #db29154f
 _FORECAST_KEY = ["level", "produto_cat", "uf_cat", "channel", "timestamp"]
@@ -204,19 +217,20 @@ class Warehouse:
 
     def publish(self, accepted: pa.Table, rejected: pa.Table, dataset: Dataset, as_of: date,
                 counts: Mapping[str, int] | None = None, plans: pa.Table | None = None,
-                stockouts: pa.Table | None = None,
-                writer: Writer | None = None) -> Snapshot:
+                stockouts: pa.Table | None = None, unknown: pa.Table | None = None,
+                findings: Iterable[Mapping] = (), writer: Writer | None = None) -> Snapshot:
         """Build the weekly table and make it current; the same input gives the same snapshot and writes nothing new.
 
         `counts` are those of `read_rows` (rows, later); with them, every row must be counted. `plans` are those of
         `read_rows`: values planned from `as_of` on, a part of the later rows. `stockouts` are weeks with a stock-out
-        (product, region, week). `writer` is a writer that the caller already holds. Raises DatasetError.
+        (product, region, week), `unknown` cells whose sum is withheld. `findings` about the rows are kept in `meta`.
+        `writer` is a writer that the caller already holds. Raises DatasetError.
         """
         _check_rows(accepted)
         if plans is not None:
             _check_plans(plans, dataset.planned, as_of)
         row_counts = _row_counts(accepted, rejected, counts)
-        material = _SnapshotInput(accepted, rejected, plans, stockouts)
+        material = _SnapshotInput(accepted, rejected, plans, stockouts, unknown, tuple(map(dict, findings)))
         with nullcontext(writer) if writer else self.writing() as open_writer:
             identity, meta = _publish(open_writer, material, dataset, as_of, row_counts)
         return Snapshot(self.store, identity, meta)
@@ -274,6 +288,8 @@ class _SnapshotInput(NamedTuple):
     rejected: pa.Table
     plans: pa.Table | None
     stockouts: pa.Table | None
+    unknown: pa.Table | None = None
+    findings: tuple[dict, ...] = ()
 
 # %% ../../nbs/04_warehouse/50_snapshots.ipynb #234250c6
 def _coded_weeks(weeks: pa.Table | None, build: WeeklyBuild, codes: dict[str, dict[str, int]]) -> pa.Table:
@@ -307,10 +323,11 @@ def _publish(writer: Writer, material: _SnapshotInput, dataset: Dataset, as_of: 
     with writer.transaction():
         codes = _extend_vocabulary(writer, material.accepted, dataset)
         build = build_weekly(material.accepted, dataset.channels, as_of, codes["products"], codes["regions"],
-                             dataset.missing_week, dataset.missing_day, aggregates)
+                             dataset.missing_week, dataset.missing_day, aggregates, material.unknown)
         tables = _tables(material, build, dataset, as_of, codes)
         meta = _meta(build, tables["plans"], dataset, as_of, counts)
         meta |= {"columns": {name: table.column_names for name, table in tables.items()}}
+        meta |= {"findings": list(material.findings)} if material.findings else {}
         identity = _identity({name: _content_hash(tables[name]) for name in _ORDER}, meta)
         if not _rows(writer, "snapshots", {"snapshot_id": identity}):
             _write_snapshot(writer, tables, identity, meta)

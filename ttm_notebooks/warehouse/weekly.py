@@ -8,16 +8,18 @@ __all__ = ['whole_weeks', 'WeeklyBuild', 'build_weekly', 'build_plans']
 # %% ../../nbs/04_warehouse/40_weekly.ipynb #88e7a512
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from ..core.errors import DatasetError
 from ..core.keys import private_database
 from ..core.vocabulary import code_table
 from ..dataset.sources import CHANNEL_COLUMNS
+from .reporting import bulk_days, silent_in_region, silent_weeks
 from .store import quote_name
 
 # %% ../../nbs/04_warehouse/40_weekly.ipynb #ce1ae863
@@ -87,16 +89,44 @@ def _week_spans(connection: duckdb.DuckDBPyConnection) -> tuple[list[date], list
     weeks, opens, closes = map(list, zip(*spans, strict=True))
     return weeks, opens, closes
 
+# %% ../../nbs/04_warehouse/40_weekly.ipynb #b6446def
+def _silent_mondays(connection: duckdb.DuckDBPyConnection) -> set[date]:
+    """Return the Mondays of weeks that almost no series reports; needs `grouped` and `unknown_cells`."""
+    weeks, counts = zip(*connection.execute("""
+        SELECT week_, count(*) FROM (SELECT product, region, week_ FROM grouped UNION
+                                     SELECT product, region, week FROM unknown_cells)
+        GROUP BY week_ ORDER BY week_""").fetchall(), strict=True)
+    every = np.zeros((weeks[-1] - weeks[0]).days // 7 + 1, dtype=np.int64)
+    every[[(week - weeks[0]).days // 7 for week in weeks]] = counts
+    return {weeks[0] + timedelta(days=7 * int(week)) for week in np.flatnonzero(silent_weeks(every))}
 
-def _find_whole_weeks(connection: duckdb.DuckDBPyConnection, as_of: date) -> tuple[date, date]:
-    """Return the first and last whole week in `grouped`; DatasetError if there is none."""
-    spans = _week_spans(connection)
+# %% ../../nbs/04_warehouse/40_weekly.ipynb #d3c8fb52
+def _bulk_spans(connection: duckdb.DuckDBPyConnection) -> tuple[list[date], list[int], list[int], date]:
+    """Return the same as `_week_spans`, from the days of `source_rows` that hold the bulk of the rows; the last of them."""
+    days, until, counts = map(list, zip(*connection.execute("""
+        SELECT date, max(covered_until), count(DISTINCT hash(product, region))
+        FROM source_rows GROUP BY date ORDER BY date""").fetchall(), strict=True))
+    spans: dict[date, tuple[int, int]] = {}
+    silent, latest = _silent_mondays(connection), min(until)
+    for day, last, kept in zip(days, until, bulk_days(days, counts)):
+        week = day - timedelta(days=day.weekday())
+        if week in silent:
+            continue
+        opened, closed = spans.get(week, (7, 0))
+        if kept:
+            spans[week], latest = (min(opened, (day - week).days), max(closed, (last - week).days)), max(latest, last)
+    return list(spans), [opened for opened, _ in spans.values()], [closed for _, closed in spans.values()], latest
+
+# %% ../../nbs/04_warehouse/40_weekly.ipynb #28b2bbeb
+def _find_whole_weeks(connection: duckdb.DuckDBPyConnection, as_of: date) -> tuple[date, date, date]:
+    """Return the first and last whole week of `source_rows`, and the last day of its bulk; DatasetError for no week."""
+    *spans, latest = _bulk_spans(connection)
     first_and_last = whole_weeks(*spans, as_of)
     if first_and_last is None:
         raise DatasetError(f"no whole week before {as_of}: the rows touch {len(spans[0])} partial week(s)",
                            "at least one week from its usual first to its usual last day",
                            "add earlier data, or use a later as_of")
-    return first_and_last
+    return *first_and_last, latest
 
 # %% ../../nbs/04_warehouse/40_weekly.ipynb #f976257e
 def _mark_short_weeks(connection: duckdb.DuckDBPyConnection) -> None:
@@ -118,9 +148,33 @@ _CALENDARS = {
     "missing": "SELECT product, region, week_ FROM grouped WHERE week_ BETWEEN $first AND $last",
 }
 
+# %% ../../nbs/04_warehouse/40_weekly.ipynb #a16a33d6
+_NO_CELLS = pa.schema([("product", pa.string()), ("region", pa.string()), ("week", pa.date32())]).empty_table()
 
+
+def _silent_cells(connection: duckdb.DuckDBPyConnection) -> pa.Table:
+    """Return the weeks that almost no series reports, per region: region, week; needs `grouped` and `unknown_cells`.
+
+    Unknown cells were reported.
+    """
+    cells = connection.execute("""
+        SELECT region, week_, count(*) FROM (SELECT product, region, week_ FROM grouped UNION
+                                             SELECT product, region, week FROM unknown_cells)
+        GROUP BY ALL ORDER BY region, week_""").fetchall()
+    first = min(week for _, week, _ in cells)
+    width = (max(week for _, week, _ in cells) - first).days // 7 + 1
+    counts: dict[str, np.ndarray] = {}
+    for region, week, count in cells:
+        counts.setdefault(region, np.zeros(width, dtype=np.int64))[(week - first).days // 7] = count
+    everywhere = silent_weeks(np.sum(list(counts.values()), axis=0))
+    pairs = [(region, first + timedelta(days=7 * int(week))) for region, own in counts.items()
+             for week in np.flatnonzero(everywhere | silent_in_region(own))]
+    return pa.table({"region": pa.array([region for region, _ in pairs], pa.string()),
+                     "week": pa.array([week for _, week in pairs], pa.date32())})
+
+# %% ../../nbs/04_warehouse/40_weekly.ipynb #8828ad7d
 def _weekly_query(channels: tuple[str, ...], covariates: Iterable[str], missing_week: str) -> str:
-    """Build SQL of the weekly table; needs `grouped`, `product_codes`, `region_codes`, $first and $last."""
+    """Build SQL of the weekly table; needs $first, $last, `grouped`, `silent_cells`, `unknown_cells` and both codes."""
     empty = "0.0" if missing_week == "zero" else "NULL"
     values = [f"CASE WHEN g.week_ IS NULL THEN {empty} ELSE g.{name} END AS {name}" for name in channels]
     values += [f"g.{quote_name(name)}" for name in covariates]
@@ -131,13 +185,15 @@ def _weekly_query(channels: tuple[str, ...], covariates: Iterable[str], missing_
         LEFT JOIN grouped g ON g.product = c.product AND g.region = c.region AND g.week_ = c.week_
         JOIN product_codes p ON p.label = c.product
         JOIN region_codes r ON r.label = c.region
-        WHERE NOT coalesce(g.short_, FALSE)
+        LEFT JOIN silent_cells s ON s.region = c.region AND s.week = c.week_
+        LEFT JOIN unknown_cells u ON u.product = c.product AND u.region = c.region AND u.week = c.week_
+        WHERE NOT coalesce(g.short_, FALSE) AND (g.week_ IS NOT NULL OR (s.week IS NULL AND u.week IS NULL))
         ORDER BY produto_cat, uf_cat, timestamp"""
 
 # %% ../../nbs/04_warehouse/40_weekly.ipynb #e82def4c
 _COVERAGE_QUERY = """
-    SELECT p.code AS produto_cat, r.code AS uf_cat, min(first_day_) AS first_day, max(last_day_) AS last_day,
-           CAST(sum(rows_) AS BIGINT) AS rows
+    SELECT p.code AS produto_cat, r.code AS uf_cat, min(first_day_) AS first_day,
+           least(max(last_day_), CAST($latest AS DATE)) AS last_day, CAST(sum(rows_) AS BIGINT) AS rows
     FROM grouped g
     JOIN product_codes p ON p.label = g.product
     JOIN region_codes r ON r.label = g.region
@@ -153,7 +209,10 @@ def _categories(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 # %% ../../nbs/04_warehouse/40_weekly.ipynb #2a0ca8f7
 @dataclass(frozen=True)
 class WeeklyBuild:
-    """The result of `build_weekly`: two tables, `categories` by product, first and last whole week, row counts."""
+    """The result of `build_weekly`: two tables, `categories` by product, first and last whole week, row counts.
+
+    `silent` (region, week) are the weeks without zeros because almost no series reports them.
+    """
 
     weekly: pa.Table
     coverage: pa.Table
@@ -161,29 +220,36 @@ class WeeklyBuild:
     first_week: date
     last_week: date
     counts: dict[str, int]
+    silent: pa.Table = field(default_factory=lambda: _NO_CELLS.select(["region", "week"]))
 
 # %% ../../nbs/04_warehouse/40_weekly.ipynb #1f0c0f1a
-def _count(connection: duckdb.DuckDBPyConnection, weekly: pa.Table, first: date, last: date) -> dict[str, int]:
-    """Count rows in whole, partial (first or last) and short weeks, weekly rows, and zeros filled in."""
-    names = ["in_whole_weeks", "in_partial_weeks", "in_short_weeks", "groups"]
+def _count(connection: duckdb.DuckDBPyConnection, weekly: pa.Table, first: date, last: date,
+           latest: date) -> dict[str, int]:
+    """Count rows in whole, partial (first or last) and short weeks and after the bulk, weekly rows, and zeros filled in."""
+    names = ["in_whole_weeks", "in_partial_weeks", "in_short_weeks", "groups", "after_bulk"]
     values = connection.execute("""
         SELECT sum(rows_) FILTER (inside AND NOT short_), sum(rows_) FILTER (NOT inside),
-               sum(rows_) FILTER (inside AND short_), count(*) FILTER (inside AND NOT short_)
+               sum(rows_) FILTER (inside AND short_), count(*) FILTER (inside AND NOT short_),
+               sum(rows_) FILTER (first_day_ > $latest)
         FROM (SELECT *, week_ BETWEEN $first AND $last AS inside FROM grouped)""",
-                                {"first": first, "last": last}).fetchone()
+                                {"first": first, "last": last, "latest": latest}).fetchone()
     counts = {name: int(value or 0) for name, value in zip(names, values, strict=True)}
+    if not counts["after_bulk"]:  # the counts of a data set without stray rows stay as they were
+        del counts["after_bulk"]
     return counts | {"weekly": weekly.num_rows, "zero_filled": weekly.num_rows - counts.pop("groups")}
 
 # %% ../../nbs/04_warehouse/40_weekly.ipynb #d3765945
 def build_weekly(rows: pa.Table, channels: tuple[str, ...], as_of: date, products: Mapping[str, int],
                  regions: Mapping[str, int], missing_week: str = "missing", missing_day: str = "zero",
-                 covariates: Mapping[str, str] | None = None) -> WeeklyBuild:
+                 covariates: Mapping[str, str] | None = None, unknown: pa.Table | None = None) -> WeeklyBuild:
     """Build the weekly table of accepted `rows` (columns of `read_rows`): one row per series and week, by series.
 
     `products`, `regions`: code by label. `missing_week`, `missing_day`: "zero" or "missing". `covariates`: column ->
-    sum, mean, max or min. Raises DatasetError if no whole week exists or an amount is beyond 10^28.
+    sum, mean, max or min. `unknown` (product, region, week): cells that are never zero. Raises DatasetError if no whole
+    week exists or an amount is beyond 10^28.
     """
     covariates = dict(covariates or {})
+    unknown = _NO_CELLS if unknown is None else unknown
     with private_database() as connection:
         connection.register("product_codes", code_table(products, "label", "code"))
         connection.register("region_codes", code_table(regions, "label", "code"))
@@ -194,12 +260,16 @@ def build_weekly(rows: pa.Table, channels: tuple[str, ...], as_of: date, product
                                "units and revenue below 10^28", "correct the value in the source") from None
         if missing_day == "missing":
             _mark_short_weeks(connection)
-        first, last = _find_whole_weeks(connection, as_of)
+        connection.register("unknown_cells", unknown)
+        first, last, latest = _find_whole_weeks(connection, as_of)
+        silent = _silent_cells(connection)
+        connection.register("silent_cells", silent)
         query = _weekly_query(channels, covariates, missing_week)
         weekly = connection.execute(query, {"first": first, "last": last}).to_arrow_table()
-        coverage = connection.execute(_COVERAGE_QUERY).to_arrow_table()
-        counts = _count(connection, weekly, first, last)
-        return WeeklyBuild(weekly, coverage, _categories(connection), first, last, counts)
+        coverage = connection.execute(_COVERAGE_QUERY, {"latest": latest}).to_arrow_table()
+        counts = _count(connection, weekly, first, last, latest)
+        silent = silent.slice(0, silent.num_rows if missing_week == "zero" else 0)
+        return WeeklyBuild(weekly, coverage, _categories(connection), first, last, counts, silent)
 
 # %% ../../nbs/04_warehouse/40_weekly.ipynb #52f1631d
 def _plans_query(covariates: Iterable[str]) -> str:
