@@ -155,6 +155,18 @@ def _pruned_faults(ledger: SegmentLedger, noted: NotedHeads) -> list[str]:
                 faults.append(f"{source} names segment {name}, which the ledger does not know")
     return faults
 
+# %% ../../nbs/03_audit/50_verification.ipynb #a5a17bb4
+def _lost_faults(folder: Path, ring: KeyRing) -> list[str]:
+    """Segments that vanished under their writers, as the writers' next segments noted."""
+    faults: dict[str, str] = {}
+    for entry in iterate_entries(folder, ['"kind":"log"', '"action":"opened"', '"lost":'], ring):
+        lost = entry["details"].get("lost")
+        for name, entries, digest in lost if entry["kind"] == "log" and isinstance(lost, list) else ():
+            faults[f"{name} {digest}"] = (
+                f"segment {name} with {entries} entries was removed or exchanged while its writer ran, as segment "
+                f"{entry['id'].split('-')[0]} noted")
+    return list(faults.values())
+
 # %% ../../nbs/03_audit/50_verification.ipynb #f60d1927
 def _verify_once(folder: Path, ring: KeyRing, anchored: NotedHeads) -> Verification:
     """One verification of the whole folder."""
@@ -171,7 +183,7 @@ def _verify_once(folder: Path, ring: KeyRing, anchored: NotedHeads) -> Verificat
         count, own_faults, own_notes, head = _verify_segment(folder / f"{name}.audit", ring, noted.get(name, ()))
         total, faults, notes = total + count, faults + own_faults, notes + own_notes
         open_heads += [head] if head and number in ledger.open else []
-    faults += _pruned_faults(ledger, noted)
+    faults += [*_pruned_faults(ledger, noted), *_lost_faults(folder, ring)]
     return Verification(total, len(ledger.expected), tuple(faults), tuple(notes), _anchor_of(open_heads))
 
 # %% ../../nbs/03_audit/50_verification.ipynb #9bc02823

@@ -118,7 +118,7 @@ class _Forecasts(_Connection):
     """Requests for forecasts. They raise ServiceProblem, and pydantic's ValidationError for invalid arguments."""
 
     def predict(
-        self, produto_id: int, regiao_id: int, horizon: int = 26, confidence_interval: float = 0.8,
+        self, produto_id: int, regiao_id: int, horizon: int = 26, confidence_interval: float | bool = True,
         history: "pd.DataFrame | None" = None,
         planned_covariates: Mapping[str, Mapping[datetime.date, float]] | None = None, model_version: str | None = None,
     ) -> PredictAnswer:
@@ -132,7 +132,7 @@ class _Forecasts(_Connection):
         return PredictAnswer.model_validate_json(answer.content)
 
     def predict_batch(
-        self, series: Iterable[tuple[int, int] | Series], horizon: int = 26, confidence_interval: float = 0.8,
+        self, series: Iterable[tuple[int, int] | Series], horizon: int = 26, confidence_interval: float | bool = True,
         model_version: str | None = None,
     ) -> BatchAnswer:
         """Forecasts of many series, given as (produto_id, regiao_id) or as `Series`."""
@@ -140,7 +140,8 @@ class _Forecasts(_Connection):
         return BatchAnswer.model_validate_json(answer.content)
 
     def _batch(
-        self, accept: str, series: Iterable[tuple[int, int] | Series], horizon: int, level: float, version: str | None
+        self, accept: str, series: Iterable[tuple[int, int] | Series], horizon: int, level: float | bool,
+        version: str | None
     ) -> httpx.Response:
         """Answer to a batch in the media type `accept`."""
         request = BatchRequest(
@@ -156,7 +157,7 @@ class Client(_Forecasts):
     """
 
     def predict_frame(
-        self, series: Iterable[tuple[int, int] | Series], horizon: int = 26, confidence_interval: float = 0.8,
+        self, series: Iterable[tuple[int, int] | Series], horizon: int = 26, confidence_interval: float | bool = True,
         model_version: str | None = None,
     ) -> "pd.DataFrame":
         """Forecasts of many series as a frame: one row per series, week and channel."""

@@ -8,6 +8,7 @@ __all__ = ['SETTINGS_VARIABLE', 'ServerSettings', 'settings_to_json', 'settings_
            'run_server', 'development_token', 'ServerProcess', 'free_port']
 
 # %% ../../nbs/15_serve/70_launch.ipynb #8a8944be
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -41,8 +42,10 @@ from .auth.issuer import LocalIssuer, issuer_app, request_tokens, require_loopba
 from .auth.jwks import client_tls_context
 from .auth.tls import CertificateFiles, TlsFactory, development_certificate
 from .batching import BatchPolicy
+from .connections import ConnectionLimits, ServiceConfig
+from .descriptors import connection_limit, raise_descriptor_limit
 from .idempotency import IdempotencyStore
-from .middleware import Limits
+from .middleware import Limits, is_local
 from .models import AutoSource, ModelCache, ModelSource, RegistrySource, RunSource
 from .monitoring import Metrics
 
@@ -51,7 +54,8 @@ from .monitoring import Metrics
 class ServerSettings:
     """The settings of a server.
 
-    `limits` are fields of `middleware.Limits`; `networks` may read health and metrics without a token.
+    `limits` are fields of `middleware.Limits`, `connections` those of `ConnectionLimits`. `networks` may read health
+    and metrics without a token.
     """
 
     dataset: str
@@ -72,6 +76,7 @@ class ServerSettings:
     behind_proxy: bool = False
     networks: tuple[str, ...] = ()
     limits: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    connections: Mapping[str, float] = dataclasses.field(default_factory=dict)
     batch_size: int = 32
     batch_wait: float = 0.1
     poll_seconds: float = 5.0
@@ -134,10 +139,13 @@ def _check_tls(settings: ServerSettings) -> None:
 # %% ../../nbs/15_serve/70_launch.ipynb #54054aab
 def check_settings(settings: ServerSettings) -> None:
     """Raise UsageError for settings that cannot work, KeyProblem for a missing or wrong key."""
+    raise_descriptor_limit()
     _check_tls(settings)
     if settings.workers < 1 or not 0 <= settings.port < 65536:
         raise UsageError(f"{settings.workers} workers on port {settings.port}",
                          "at least one worker, on a port from 0 to 65535")
+    connection_limit(ConnectionLimits(**settings.connections).connections)
+    is_local({"client": ("127.0.0.1", 0), "headers": ()}, settings.networks, loopback=False)
     if settings.models not in ("auto", "runs", "registry"):
         raise UsageError(f"models from {settings.models!r}", "auto, runs or registry")
     server_audit_key(settings)
@@ -214,13 +222,10 @@ def application() -> Any:
     """The ASGI application of a worker, with the settings in TTM_SERVE."""
     settings = settings_from_json(os.environ[SETTINGS_VARIABLE])
     sys.setswitchinterval(0.001)  # the event loop gets the interpreter sooner while a network computes
-    if "torch" in sys.modules or settings.device != "cpu":
-        import torch
-        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     service, mounts = build_service(settings), {}
     if settings.dev:
         issuer = development_issuer(settings)
-        issuer.on_event = service.audit.append
+        issuer.on_event = service.record
         mounts["/issuer"] = issuer_app(issuer, str(_certificate(settings).ca))
     return create_app(service, settings.url, mounts)
 
@@ -233,28 +238,52 @@ def _certificate(settings: ServerSettings) -> CertificateFiles:
 
 # %% ../../nbs/15_serve/70_launch.ipynb #6c80f0a5
 def run_server(settings: ServerSettings) -> None:
-    """Serve until SIGTERM or SIGINT; `settings` have passed `check_settings`."""
+    """Serve until SIGTERM or SIGINT; `settings` have passed `check_settings`. Raises UsageError for a port in use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // settings.workers)))
     os.environ[SETTINGS_VARIABLE] = settings_to_json(settings)
+    raise_descriptor_limit()
+    listening, config = _listening_socket(settings), ServiceConfig(**_uvicorn_options(settings))
+    if settings.workers == 1:
+        _run_alone(config, listening)
+        return
     with tempfile.TemporaryDirectory(prefix="ttm-metrics-") as metrics_folder:
-        if settings.workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_folder
-            config = uvicorn.Config(**_uvicorn_options(settings))
-            _Supervisor(config, [config.bind_socket()]).run()
-        else:
-            uvicorn.run(**_uvicorn_options(settings))
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_folder
+        _Supervisor(config, [listening]).run()
+
+# %% ../../nbs/15_serve/70_launch.ipynb #7fb75b9a
+def _listening_socket(settings: ServerSettings) -> socket.socket:
+    """A socket at the server's address, bound before a model is loaded. Raises UsageError if that is not possible."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listening = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"the server cannot listen at {settings.host}:{settings.port}: {error}",
+                         "an address of this machine and a port that no other program uses",
+                         "stop the other program, or choose another --port") from None
+    listening.set_inheritable(True)
+    return listening
+
+
+def _run_alone(config: ServiceConfig, listening: socket.socket) -> None:
+    """Run a server without workers; exit with code 3 if it cannot start, as uvicorn does."""
+    server = uvicorn.Server(config)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])
+    if not server.started:
+        sys.exit(3)
 
 # %% ../../nbs/15_serve/70_launch.ipynb #98f13054
 def _uvicorn_options(settings: ServerSettings) -> dict[str, Any]:
-    """uvicorn's options: application, address, TLS 1.3 with a replaceable certificate, quiet logs, time limits."""
+    """uvicorn's options: application, address, TLS 1.3 with a replaceable certificate, quiet logs, limits."""
     tls = {} if settings.behind_proxy else {
         "ssl_context_factory": TlsFactory(_certificate(settings), settings.key_password)}
     return {"app": "ttm_notebooks.serve.launch:application", "factory": True, "host": settings.host,
             "port": settings.port, "workers": settings.workers, "access_log": False, "server_header": False,
             "date_header": False, "proxy_headers": False, "log_level": "warning",
             "timeout_graceful_shutdown": settings.drain_seconds, "timeout_keep_alive": 75,
-            "timeout_worker_healthcheck": 60, "http": "ttm_notebooks.serve.connections:BoundedProtocol", **tls}
+            "timeout_worker_healthcheck": 60, "connection_limits": ConnectionLimits(**settings.connections),
+            "networks": settings.networks, "proxied": settings.behind_proxy, **tls}
 
 # %% ../../nbs/15_serve/70_launch.ipynb #cc168f96
 class _Supervisor(Multiprocess):

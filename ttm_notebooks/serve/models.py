@@ -67,7 +67,10 @@ def _finite(value: float) -> float | None:
 # %% ../../nbs/15_serve/40_models.ipynb #5713260d
 @dataclass(frozen=True, eq=False)
 class ServingModel:
-    """A model version: forecaster, published forecasts of its run (`stored`, series level), past errors and labels."""
+    """A model version: forecaster, published forecasts of its run (`stored`, series level), past errors and labels.
+
+    `views` are the same model for callers with limited regions; in a `blind` view no series is visible.
+    """
 
     version: str
     forecaster: Forecaster
@@ -82,6 +85,8 @@ class ServingModel:
     company: CompanyContext | None
     trained: float = 0.0
     find_company: Callable[[], CompanyContext | None] = lambda: None
+    blind: bool = False
+    views: dict[frozenset[str], "ServingModel"] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def rows(self) -> dict[tuple[int, int], int]:

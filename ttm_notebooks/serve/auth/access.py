@@ -289,12 +289,31 @@ def _check_mfa(claims: dict[str, Any], mfa: MfaSettings) -> None:
         raise AccessDenied("no_mfa", f"{claims['sub']} logged in without a second factor", claims["sub"])
 
 # %% ../../../nbs/15_serve/00_auth/20_access.ipynb #17398ce4
+_ABSENT = object()
+
+
+def _claim_at(claims: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """The value at `path`; `_ABSENT` where the token does not have it, None where something else is in the way."""
+    value: Any = claims
+    for name in path:
+        if not isinstance(value, Mapping):
+            return None
+        if name not in value:
+            return _ABSENT
+        value = value[name]
+    return value
+
+
 def _regions_of(claims: Mapping[str, Any], roles: frozenset[str], mapping: ClaimMapping) -> frozenset[str] | None:
-    """Labels of the regions that a token permits; None for all."""
-    regions = _claim_values(claims, mapping.regions)
-    if mapping.all_regions in regions or (not regions and roles & set(mapping.unscoped)):
-        return None
-    return _mapped(regions, mapping.region_map)
+    """Labels of the regions that a token permits; None for all. Raises AccessDenied: wrong_claim."""
+    claim = _claim_at(claims, mapping.regions)
+    if claim is _ABSENT:
+        return None if roles & set(mapping.unscoped) else frozenset()
+    regions = [claim] if isinstance(claim, str) else claim
+    if not isinstance(regions, list) or not all(isinstance(item, str) and item for item in regions):
+        raise AccessDenied("wrong_claim", f"the claim {'.'.join(mapping.regions)} is not a text or a list of texts",
+                           claims.get("sub"))
+    return None if mapping.all_regions in regions else _mapped(frozenset(regions), mapping.region_map)
 
 
 def _mapped(names: frozenset[str], translation: Mapping[str, str] | None) -> frozenset[str]:
@@ -303,7 +322,7 @@ def _mapped(names: frozenset[str], translation: Mapping[str, str] | None) -> fro
 
 # %% ../../../nbs/15_serve/00_auth/20_access.ipynb #b53a1f34
 def principal_of(claims: Mapping[str, Any], access: AccessSettings, token: str) -> Principal:
-    """Principal that verified `claims` of `token` describe."""
+    """Principal that verified `claims` of `token` describe. Raises AccessDenied: wrong_claim."""
     mapping = access.claims
     roles = _mapped(_claim_values(claims, mapping.roles), mapping.role_map) & ROLES.keys()
     digest = hashlib.sha256(token.encode()).hexdigest()[:16]

@@ -8,11 +8,13 @@ __all__ = ['FetchJson', 'IssuerError', 'client_tls_context', 'json_fetcher', 'jw
 
 # %% ../../../nbs/15_serve/00_auth/10_jwks.ipynb #c01236e3
 import asyncio
+import json
 import ssl
 import threading
 import time
+import zlib
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
@@ -49,23 +51,48 @@ def client_tls_context(ca_bundle: str | None) -> ssl.SSLContext:
 FetchJson = Callable[[str], Any]
 _MAX_BYTES = 1 << 20
 
+# %% ../../../nbs/15_serve/00_auth/10_jwks.ipynb #a71f8f05
+def _decoded(url: str, content: bytes, encoding: str) -> bytes:
+    """The body of an answer, decoded up to the limit. Raises IssuerError."""
+    if encoding in ("gzip", "deflate"):
+        content = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(content, _MAX_BYTES + 1)
+    elif encoding not in ("", "identity"):
+        raise IssuerError(f"{url} answered in the encoding {encoding[:20]!r}", "gzip, deflate or none")
+    if len(content) > _MAX_BYTES:
+        raise IssuerError(f"{url} answered with more than {_MAX_BYTES} bytes", f"at most {_MAX_BYTES} bytes of JSON")
+    return content
+
+
+async def _fetched(url: str, context: ssl.SSLContext, timeout: float) -> bytes:
+    """The body at `url`. Raises IssuerError, httpx.HTTPError, and TimeoutError after `timeout` seconds in all."""
+    import httpx
+
+    local, parts, size = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1"), [], 0
+    headers = {"accept": "application/json", "accept-encoding": "gzip, deflate"}
+    client = httpx.AsyncClient(verify=context, timeout=timeout, trust_env=not local)
+    async with asyncio.timeout(timeout), client, client.stream("GET", url, headers=headers) as answer:
+        if answer.status_code != 200:
+            raise IssuerError(f"{url} answered {answer.status_code}", "200")
+        async for part in answer.aiter_raw():
+            parts, size = [*parts, part], size + len(part)
+            if size > _MAX_BYTES:
+                break
+        return _decoded(url, b"".join(parts), answer.headers.get("content-encoding", "").strip().lower())
+
 # %% ../../../nbs/15_serve/00_auth/10_jwks.ipynb #14579fba
 def json_fetcher(ca_bundle: str | None = None, timeout: float = 5.0) -> FetchJson:
-    """Return a function that fetches a JSON document by HTTP(S) in `timeout` seconds. It raises IssuerError."""
+    """Return a function that fetches a JSON document by HTTP(S) in `timeout` seconds in all. It raises IssuerError."""
     import httpx
 
     context = client_tls_context(ca_bundle)
 
     def fetch(url: str) -> Any:
-        local = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
         try:
-            with httpx.Client(verify=context, timeout=timeout, trust_env=not local) as client:
-                answer = client.get(url, headers={"accept": "application/json"})
-            if answer.status_code != 200 or len(answer.content) > _MAX_BYTES:
-                raise IssuerError(f"{url} answered {answer.status_code} with {len(answer.content)} bytes",
-                                  f"200 and at most {_MAX_BYTES} bytes of JSON")
-            return answer.json()
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
+            with ThreadPoolExecutor(1) as pool:  # a thread of its own, because the caller's may have an event loop
+                return json.loads(pool.submit(asyncio.run, _fetched(url, context, timeout)).result())
+        except TimeoutError:
+            raise IssuerError(f"{url} can't be read: no complete answer in {timeout:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError, zlib.error, RecursionError) as error:
             raise IssuerError(f"{url} can't be read: {type(error).__name__}: {error}") from None
 
     return fetch

@@ -8,7 +8,9 @@ __all__ = ['write_under_load', 'test_append_killed_process_loses_no_acknowledged
            'test_verify_power_cut_costs_at_most_the_commit_under_way', 'fill_and_continue',
            'test_append_full_disk_refuses_and_loses_nothing', 'fill_a_disk',
            'test_append_full_file_system_refuses_and_continues', 'test_append_after_failed_sync_uses_a_new_segment',
-           'test_append_file_removed_under_its_writer_uses_a_new_segment', 'test_open_unusable_folder_is_refused',
+           'test_append_file_removed_under_its_writer_uses_a_new_segment', 'exchange',
+           'test_folder_exchanged_under_its_writer_is_a_fault_of_the_new_log',
+           'test_restored_copy_of_the_same_entries_is_no_loss', 'test_open_unusable_folder_is_refused',
            'test_open_killed_at_any_sync_leaves_a_valid_log', 'append_many',
            'test_verify_while_threads_and_processes_append_reports_no_fault',
            'test_append_async_coroutines_share_commits_and_survive_cancellation',
@@ -237,6 +239,55 @@ def test_append_file_removed_under_its_writer_uses_a_new_segment(tmp_path, accid
     assert log.append(prediction_event(2)) == ["000002-2"]
     log.close()
     assert verify_log(folder, AUDIT_KEY).ok == (accident == "replaced") and "000002-2" in set(entry_ids(folder))
+
+# %% ../../../nbs/tests/03_audit/30_test_log.ipynb #9fed7e28
+def exchange(folder: Path, accident: str, older: Path) -> None:
+    """Delete the folder of a log, or put another log in its place."""
+    folder.rename(folder.with_name("away"))
+    if accident == "an older copy":
+        shutil.copytree(older, folder)
+    elif accident == "another log":
+        AuditLog(folder, AUDIT_KEY).close()
+    elif accident == "a file":
+        folder.write_text("")
+
+
+@pytest.mark.parametrize("ending", ["append", "close", "two losses"])
+@pytest.mark.parametrize("accident", ["deleted", "an older copy", "another log", "a file"])
+def test_folder_exchanged_under_its_writer_is_a_fault_of_the_new_log(tmp_path, accident, ending):
+    folder = tmp_path / "log"
+    AuditLog(folder, AUDIT_KEY).close()
+    shutil.copytree(folder, tmp_path / "older")
+    log = AuditLog(folder, AUDIT_KEY)
+    log.append(prediction_event(1), prediction_event(2))
+    assert log.complete
+    exchange(folder, accident, tmp_path / "older")
+    assert not log.complete
+    if accident == "a file":
+        with pytest.raises(AuditUnavailable):
+            log.append(prediction_event(3))
+        folder.unlink()
+    if ending != "close":
+        log.append(prediction_event(4))
+    if ending == "two losses":
+        shutil.rmtree(folder)
+        log.append(prediction_event(5))
+    log.close()
+    state = verify_log(folder, AUDIT_KEY)
+    lost = [fault for fault in state.faults if "was removed or exchanged while its writer ran" in fault]
+    assert any("segment 000002 with 3 entries" in fault for fault in lost)
+    assert len(lost) == 1 + (ending == "two losses") and not log.complete
+
+
+def test_restored_copy_of_the_same_entries_is_no_loss(tmp_path):
+    with AuditLog(tmp_path / "log", AUDIT_KEY) as log:
+        log.append(prediction_event(1))
+        shutil.copytree(tmp_path / "log", tmp_path / "copy")
+        shutil.rmtree(tmp_path / "log")
+        (tmp_path / "copy").rename(tmp_path / "log")
+        log.append(prediction_event(2))
+        assert log.complete
+    assert verify_log(tmp_path / "log", AUDIT_KEY).ok
 
 # %% ../../../nbs/tests/03_audit/30_test_log.ipynb #54e561e7
 def test_open_unusable_folder_is_refused(tmp_path):

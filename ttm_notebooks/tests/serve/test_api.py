@@ -58,6 +58,7 @@ from ...serve.auth.issuer import LocalIssuer, verifier_of
 from ...serve.idempotency import IdempotencyStore
 from ...serve.middleware import Limits
 from ...serve.models import ModelCache, RunSource, UnknownVersion
+from ...serve.refusals import RefusalCounter, RefusalLimits
 from ttm_notebooks.serve.schemas import (
     ARROW, NDJSON, BatchAnswer, PredictAnswer, Series, SeriesAnswer, openapi_document,
 )
@@ -75,6 +76,7 @@ def service_in(folder: Path) -> SimpleNamespace:
     issuer = LocalIssuer(folder / "issuer", "http://127.0.0.1:8000/issuer")
     service = Service(ModelCache(source), verifier_of(issuer), AuditLog(folder / "audit", KEY),
                       IdempotencyStore(folder / "keys.sqlite"), answerer=Answerer(),
+                      refusals=RefusalCounter(RefusalLimits(entries=100_000, per_address=100_000)),
                       check_warehouse=lambda: source.warehouse.snapshot(dataset=source.dataset.id))
     results = load_results(home / "2024-01-01" / "run")
     return SimpleNamespace(folder=folder, home=home, source=source, issuer=issuer, service=service,

@@ -10,6 +10,7 @@ __all__ = ['Response', 'tls', 'http_client', 'post', 'clients', 'wait_until', 'w
            'test_metrics_count_the_answers_of_all_workers', 'one_worker', 'next_week', 'publish_run',
            'test_new_model_under_load_mixes_no_answer', 'test_first_champion_under_load_answers_without_a_gap',
            'health', 'test_warehouse_away_and_back_refuses_no_request', 'test_full_disk_returns_503_and_loses_no_entry',
+           'passing_server', 'test_audit_log_deleted_under_the_server_is_reported',
            'test_issued_and_replayed_tokens_are_logged', 'small_process', 'small',
            'test_requests_above_capacity_return_429_and_never_fail', 'connection',
            'test_body_that_never_ends_returns_408', 'test_tls_1_2_is_refused',
@@ -36,13 +37,13 @@ import pytest
 
 from ...audit.reader import read_entries
 from ...audit.verification import verify_log
-from ...core.errors import TTMError
+from ...core.errors import TTMError, UsageError
 from ...evaluation.results import load_results
 from ...registry.lifecycle import promote_version, register_forecaster
 from ...registry.registry import Registry
 from ...serve.auth.issuer import renew_tokens, request_tokens
 from ...serve.client import Client
-from ...serve.launch import ServerProcess, server_audit_key
+from ...serve.launch import SETTINGS_VARIABLE, ServerProcess, run_server, server_audit_key
 from ...testing.service import run_company, served_company, weekly_sales, write_company
 
 # %% ../../../nbs/tests/15_serve/70_test_launch.ipynb #d96f4cf3
@@ -283,6 +284,34 @@ def test_full_disk_returns_503_and_loses_no_entry(one_worker):
     assert {response.status for response in responses} == {200, 503} and set(refused) == {"audit_unavailable"}
     wait_until(lambda: health(one_worker)["status"] == "ok")
     check_responses(one_worker, responses)
+
+# %% ../../../nbs/tests/15_serve/70_test_launch.ipynb #f497f1e8
+@pytest.fixture
+def passing_server() -> Iterator[ServerProcess]:
+    """A server for one test."""
+    folder = served_company()
+    with ServerProcess(folder / "company", out=str(folder / "output"), poll_seconds=0.3) as server:
+        yield server
+
+
+def test_audit_log_deleted_under_the_server_is_reported(passing_server, monkeypatch):
+    monkeypatch.setenv(SETTINGS_VARIABLE, "")
+    server, log = passing_server, passing_server.settings.home / "audit"
+    with http_client(server) as http:
+        token = server.token("business_user")
+        assert post(http, token, (1, 1)).status == 200 and health(server)["audit_complete"]
+        shutil.rmtree(log)
+        assert (health(server)["status"], health(server)["audit_complete"]) == ("degraded", False)
+        assert post(http, token, (1, 1)).status == 200 and not health(server)["audit_complete"]
+    key = server_audit_key(server.settings)
+    assert any("was removed or exchanged while its writer ran" in fault for fault in verify_log(log, key).faults)
+    assert "was removed or exchanged while it was in use" in server.log.read_text()
+    with pytest.raises(UsageError, match="another --port"):
+        run_server(server.settings)
+    leftovers = set(Path(tempfile.gettempdir()).glob("ttm-metrics-*"))
+    os.kill(server.process.pid, signal.SIGTERM)
+    assert server.process.wait(30) in (0, -signal.SIGTERM)
+    assert set(Path(tempfile.gettempdir()).glob("ttm-metrics-*")) <= leftovers
 
 # %% ../../../nbs/tests/15_serve/70_test_launch.ipynb #9dab91fd
 def test_issued_and_replayed_tokens_are_logged(one_worker):

@@ -18,11 +18,16 @@ __all__ = ['CURVE', 'PINNED', 'LOOSE', 'FRESH', 'THIEF', 'NOW', 'LAW', 'SECRETS'
            'test_verify_compares_the_issuer_exactly',
            'test_verify_applies_required_claims_and_algorithms_of_the_settings',
            'test_refusal_names_the_subject_only_after_a_valid_signature',
-           'test_regions_outside_the_token_are_refused_and_invisible', 'test_unknown_roles_grant_nothing',
+           'test_regions_outside_the_token_are_refused_and_invisible',
+           'test_malformed_region_claim_of_an_admin_is_refused',
+           'test_admin_sees_all_regions_only_without_the_claim_or_with_the_sign_for_all',
+           'test_region_path_through_a_text_is_refused', 'test_unknown_roles_grant_nothing',
            'test_keys_new_key_is_accepted_and_withdrawn_key_refused',
            'test_keys_withdrawn_key_is_refused_after_one_hour', 'test_keys_made_up_names_cause_few_reads',
            'test_keys_many_threads_at_once_cause_one_read', 'test_keys_outage_is_survived_for_the_configured_time',
-           'test_keys_issuer_with_broken_http_answer_is_unavailable',
+           'test_keys_issuer_with_broken_http_answer_is_unavailable', 'dripping',
+           'test_keys_issuer_that_drips_is_unavailable_in_time',
+           'test_keys_issuer_with_a_gzip_bomb_is_unavailable_within_little_memory',
            'test_keys_issuer_that_does_not_listen_is_unavailable',
            'test_keys_issuer_with_wrong_document_is_unavailable', 'SlowIssuer',
            'test_verify_async_unknown_keys_do_not_delay_known_keys', 'test_verify_async_callers_share_one_read',
@@ -34,10 +39,15 @@ __all__ = ['CURVE', 'PINNED', 'LOOSE', 'FRESH', 'THIEF', 'NOW', 'LAW', 'SECRETS'
 # %% ../../../../nbs/tests/15_serve/00_auth/20_test_access.ipynb #93783f20
 import asyncio
 import base64
+import contextlib
 import hmac
 import json
 import os
+import resource
+import socket
 import threading
+import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -48,7 +58,7 @@ from hypothesis import strategies as st
 from joserfc import jwe, jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 from starlette.applications import Starlette
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from ....core.errors import UsageError
@@ -354,9 +364,11 @@ def test_regions_outside_the_token_are_refused_and_invisible(offline):
     @LAW
     @given(st.one_of(st.none(), st.text(max_size=3), st.lists(items, max_size=4)))
     def law(regions):
-        principal = verifier.verify(test_issuer.token(regions=regions))
-        listed = [regions] if isinstance(regions, str) else regions or []
-        permitted = {region for region in listed if isinstance(region, str)}
+        listed = [] if regions is None else [regions] if isinstance(regions, str) else regions
+        if not all(isinstance(region, str) and region for region in listed):
+            assert reason_of(verifier, test_issuer.token(regions=regions)) == "wrong_claim"
+            return
+        principal, permitted = verifier.verify(test_issuer.token(regions=regions)), set(listed)
         assert "*" in permitted or set(visible_rows(table, principal)["region"]) == permitted & labels
         for region in set() if "*" in permitted else labels - permitted:
             with pytest.raises(AccessDenied, match=region) as caught:
@@ -364,6 +376,28 @@ def test_regions_outside_the_token_are_refused_and_invisible(offline):
             assert caught.value.reason == "foreign_region"
 
     law()
+
+
+@pytest.mark.parametrize("path", ["regions", ["realm", "regions"]])
+@pytest.mark.parametrize("claim", [[7], [["SP"]], [["SP"], "SP"], {"all": True}, 7, True, "", ["SP", ""], [None]])
+def test_malformed_region_claim_of_an_admin_is_refused(offline, claim, path):
+    test_issuer, _ = offline
+    verifier = test_issuer.verifier(claims={"regions": path})
+    claims = {"regions": claim} if path == "regions" else {"realm": {"regions": claim}}
+    with pytest.raises(AccessDenied) as caught:
+        verifier.verify(test_issuer.token(roles=["admin"], **claims))
+    assert (caught.value.reason, caught.value.subject) == ("wrong_claim", "ana")
+
+
+@pytest.mark.parametrize("claim, regions", [([], frozenset()), (["SP"], {"SP"}), ("*", None), (None, None)])
+def test_admin_sees_all_regions_only_without_the_claim_or_with_the_sign_for_all(offline, claim, regions):
+    test_issuer, verifier = offline
+    assert verifier.verify(test_issuer.token(roles=["admin"], regions=claim)).regions == regions
+
+
+def test_region_path_through_a_text_is_refused(offline):
+    verifier = offline[0].verifier(claims={"regions": ["realm", "regions"]})
+    assert reason_of(verifier, offline[0].token(roles=["admin"], realm=["regions"])) == "wrong_claim"
 
 
 def test_unknown_roles_grant_nothing(issuer, verifier):
@@ -433,6 +467,47 @@ def test_keys_outage_is_survived_for_the_configured_time():
 def test_keys_issuer_with_broken_http_answer_is_unavailable(issuer, path):
     broken = Issuer(CURVE, url=f"{issuer.url}/{path}")
     assert reason_of(broken.verifier(fetch=json_fetcher(timeout=5)), broken.token()) == "issuer_unavailable"
+
+
+@contextlib.contextmanager
+def dripping(head):
+    """Address of a server that sends `head`, and then a byte every twentieth of a second without an end."""
+    def drip(line):
+        with line, contextlib.suppress(OSError):
+            line.recv(65536)
+            line.sendall(head)
+            while True:
+                line.sendall(b"a")
+                time.sleep(0.05)
+
+    def accept(listening):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=(listening.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=accept, args=(listening,), daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"])
+def test_keys_issuer_that_drips_is_unavailable_in_time(head):
+    with dripping(head) as url:
+        slow, started = Issuer(CURVE, url=url), time.monotonic()
+        verifier = TokenVerifier(AccessSettings(issuer=slow.url, audience="ttm", timeout=0.5), now=lambda: NOW)
+        assert reason_of(verifier, slow.token()) == "issuer_unavailable" and time.monotonic() - started < 3
+
+
+def test_keys_issuer_with_a_gzip_bomb_is_unavailable_within_little_memory():
+    packer = zlib.compressobj(1, wbits=31)
+    bomb = b"".join([*(packer.compress(b" " * 2**20) for _ in range(200)), packer.flush()])
+    pages = [Route("/{path:path}", lambda request: Response(bomb, headers={"content-encoding": "gzip"}))]
+    with LocalServer(Starlette(routes=pages)) as server:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with pytest.raises(IssuerError, match="more than 1048576 bytes"):
+            json_fetcher(timeout=5)(server.url)
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
 
 
 def test_keys_issuer_that_does_not_listen_is_unavailable():
