@@ -4,21 +4,21 @@
 
 # %% auto #0
 __all__ = ['NUMERIC_PACKAGES', 'RunRecord', 'code_revision', 'package_versions', 'start_run', 'finish_run', 'save_run',
-           'load_run']
+           'load_run', 'run_files']
 
 # %% ../../nbs/01_core/40_runs.ipynb #7e9109fb
 import dataclasses
 import datetime
 import getpass
 import json
+import os
 import subprocess
 import uuid
-from importlib import metadata
 from pathlib import Path
 
 import ttm_notebooks
 from .errors import TTMError
-from .files import atomic_write
+from .files import atomic_write, hash_json
 
 # %% ../../nbs/01_core/40_runs.ipynb #329fa342
 @dataclasses.dataclass
@@ -58,12 +58,16 @@ class RunRecord:
 
     @classmethod
     def from_dict(cls, values: dict) -> "RunRecord":
-        """The record from the values of `to_dict`. Raises TTMError for unknown fields."""
+        """The record from the values of `to_dict`. Raises TTMError for unknown and missing fields."""
         unknown = set(values) - {field.name for field in dataclasses.fields(cls)}
         if unknown:
             raise TTMError(f"a run record with unknown fields: {', '.join(sorted(unknown))}",
                            "the fields of this version", "read it with the version of ttm_notebooks that wrote it")
-        return cls(**values)
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise TTMError(f"a run record without all its fields ({error})", "the fields of this version",
+                           "restore it from a backup, or run the same command again") from None
 
 # %% ../../nbs/01_core/40_runs.ipynb #ba40c554
 def code_revision(folder: Path | None = None) -> tuple[str | None, bool | None]:
@@ -79,12 +83,14 @@ def code_revision(folder: Path | None = None) -> tuple[str | None, bool | None]:
     return _git("rev-parse", "HEAD") or None, bool(_git("status", "--porcelain", "--untracked-files=no"))
 
 # %% ../../nbs/01_core/40_runs.ipynb #430015b9
-NUMERIC_PACKAGES = ("ttm_notebooks", "numpy", "pandas", "pyarrow", "duckdb", "torch", "transformers", "granite-tsfm",
-                    "statsforecast")
+NUMERIC_PACKAGES = ("ttm_notebooks", "numpy", "pandas", "pyarrow", "duckdb", "onnxruntime", "torch", "transformers",
+                    "granite-tsfm", "statsforecast")
 
 # %% ../../nbs/01_core/40_runs.ipynb #5ef0300f
 def package_versions(names: tuple[str, ...] = NUMERIC_PACKAGES) -> dict[str, str]:
     """Installed versions of `names`; packages that are not installed are left out."""
+    from importlib import metadata  # a tenth of a second that most commands do not need
+
     versions = {}
     for name in names:
         try:
@@ -98,13 +104,21 @@ def _utc_now() -> str:
     """The present time in UTC as ISO text."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
+# %% ../../nbs/01_core/40_runs.ipynb #8983c856
+def _user_name() -> str:
+    """The name of the user who runs this process; `uid-N` for a user without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return f"uid-{os.getuid()}"
+
 # %% ../../nbs/01_core/40_runs.ipynb #e3084be2
 def start_run(dataset: str, as_of: datetime.date, parameters: dict | None = None, seed: int | None = None,
               actor: str | None = None, now: str | None = None, run_id: str | None = None) -> RunRecord:
     """A new record with a new id; pass `now` and `run_id` where a run must be repeatable."""
     revision, dirty = code_revision()
     return RunRecord(run_id=run_id or uuid.uuid4().hex[:12], dataset=dataset, as_of=as_of.isoformat(),
-                     started=now or _utc_now(), actor=actor or getpass.getuser(), code_revision=revision,
+                     started=now or _utc_now(), actor=actor or _user_name(), code_revision=revision,
                      code_dirty=dirty, parameters=dict(parameters or {}), seed=seed, packages=package_versions())
 
 # %% ../../nbs/01_core/40_runs.ipynb #cfb1d267
@@ -116,11 +130,35 @@ def finish_run(record: RunRecord, outcome: str, now: str | None = None) -> RunRe
     return dataclasses.replace(record, finished=now or _utc_now(), outcome=outcome)
 
 # %% ../../nbs/01_core/40_runs.ipynb #bf2137a2
-def save_run(record: RunRecord, path: str | Path) -> Path:
-    """Write the record as JSON, atomically. Raises OSError."""
-    return atomic_write(path, json.dumps(record.to_dict(), indent=1, ensure_ascii=False, sort_keys=True))
+def save_run(record: RunRecord, path: str | Path, files: dict[str, str] | None = None) -> Path:
+    """Write the record as JSON, atomically, with its hash and those of the `files` beside it. Raises OSError."""
+    values = record.to_dict() | ({"files": files} if files else {})
+    values = json.loads(json.dumps(values))  # the hash is that of the values as they are read back
+    return atomic_write(path, json.dumps(values | {"hash": hash_json(values)}, indent=1, ensure_ascii=False,
+                                         sort_keys=True))
+
+# %% ../../nbs/01_core/40_runs.ipynb #e0d9f8e6
+def _verified_values(path: str | Path) -> dict:
+    """The values in a record's file. TTMError if they cannot be read or differ from what was saved."""
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise TTMError(f"{path} cannot be read: it holds no run record", "the record as the run wrote it",
+                       "restore it from a backup, or run the same command again")
+    if values.pop("hash", None) not in (None, hash_json(values)):
+        raise TTMError(f"{path} differs from what was saved", "the record as the run wrote it",
+                       "restore it from a backup, or run the same command again")
+    return values
 
 # %% ../../nbs/01_core/40_runs.ipynb #7b71af7d
 def load_run(path: str | Path) -> RunRecord:
-    """Read a record that `save_run` wrote. Raises OSError, ValueError and TTMError."""
-    return RunRecord.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+    """Read a record that `save_run` wrote. Raises OSError and TTMError."""
+    values = _verified_values(path)
+    return RunRecord.from_dict({name: value for name, value in values.items() if name != "files"})
+
+
+def run_files(path: str | Path) -> dict[str, str]:
+    """SHA-256 of each file beside the record at `path`, by name; empty for a record of 0.4.0. Raises as `load_run`."""
+    return _verified_values(path).get("files", {})

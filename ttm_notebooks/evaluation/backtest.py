@@ -16,20 +16,20 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
-from ..core.errors import UsageError
+from ..core.errors import AlteredFile, UsageError
 from ..core.files import hash_json
 from ..core.keys import read_private, write_private
 from ttm_notebooks.core.metrics import (
     QUANTILE_COLUMNS, QUANTILE_LEVELS, bias, bootstrap_interval, coverage, interval_width, mase, wape,
     weighted_quantile_loss,
 )
+from ..core.progress import progress_bar
 from ..panel.covariates import hide_plans
 from ..panel.panel import Panel, aggregate
 from ..panel.vintages import align
@@ -79,7 +79,13 @@ BACKTEST_LEVELS = ("series", "region", "product", "total")
 
 def _at_level(panel: Panel, level: str) -> Panel:
     """The panel itself, or its sums."""
-    return panel if level == "series" else aggregate(panel, level)
+    return panel if level == "series" else _sums(panel)[level]
+
+
+@lru_cache(maxsize=8)
+def _sums(panel: Panel) -> dict[str, Panel]:
+    """The sums of a panel by level; every model of a cutoff needs the same ones."""
+    return {level: aggregate(panel, level) for level in BACKTEST_LEVELS if level != "series"}
 
 # %% ../../nbs/11_evaluation/00_backtest.ipynb #8cf969bb
 def forecast_levels(model: ForecastModel, panel: Panel, horizon: int = 26, levels: Sequence[str] = BACKTEST_LEVELS,
@@ -123,7 +129,7 @@ def _unpack(path: Path, before: Panel, horizon: int) -> dict[str, Forecast] | No
         with np.load(io.BytesIO(read_private(path)), allow_pickle=False) as stored:
             parts = {level: {name: stored[f"{level}.{name}"] for name in ("quantiles", "mean", "flags", "metadata")}
                      for level in BACKTEST_LEVELS}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AlteredFile):
         return None
     return {level: Forecast(part["quantiles"], part["mean"], weeks,
                             _at_level(before, level).series.assign(flags=part["flags"].astype(object)),
@@ -290,7 +296,7 @@ def backtest(panel: Panel, models: Sequence[ForecastModel], horizon: int = 26, c
     simple, cache = _expanded(models), None if cache is None else Path(cache)
     forecasts = {}
     with (worker_pool(jobs if cutoffs else 1) as pool,
-          tqdm(total=len(simple) * len(cutoffs), desc="backtest", disable=not progress) as bar):
+          progress_bar("backtest", len(simple) * len(cutoffs), shown=progress) as bar):
         for cutoff in cutoffs:
             before, known = _panel_before(panel, cutoff, horizon, reach, known_at), {}
             for model in simple:

@@ -13,12 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import QualityStop
+from ..core.errors import AlteredFile, KeyProblem, QualityStop, TTMError
+from ..core.extras import needed_for
 from ..core.files import hash_json
-from ..core.runs import RunRecord, finish_run, load_run, save_run, start_run
+from ..core.interrupts import stop_requested, stoppable
+from ..core.progress import begin_step, progress_bar
+from ..core.runs import RunRecord, finish_run, load_run, run_files, save_run, start_run
 from ..dataset.description import Dataset
 from ..evaluation.model_selection import selection_record
-from ..evaluation.results import Results, save_results
+from ..evaluation.results import Results, load_results, save_results
+from ..forecast.models import left_out_finetuning
 from ..panel.data_quality import QualityReport
 from ..panel.from_snapshot import panel_from
 from ..panel.panel import Panel
@@ -31,9 +35,11 @@ from ttm_notebooks.pipeline.settings import (
     run_lock,
 )
 from ttm_notebooks.pipeline.steps import (
-    PastEvidence, assess_quality, broken_rules, require_known_regions, fit_forecaster, forecast_results, history_as_of,
-    identify_run, ingest_sources, keep_forecasts, load_network, measure_past, models_for, quality_results,
+    PastEvidence, assess_quality, broken_rules, engine_of, fit_forecaster, forecast_results, history_as_of, identify_run,
+    open_points, require_known_regions, ingest_sources, keep_forecasts, load_network, measure_past, models_for, quality_results,
 )
+from ..registry.forecaster import forecaster_record
+from ..report.quality_texts import error_alarms
 from ..report.runner import run_reports
 from ..report.translations import ENGLISH, choice_sentence, policy_sentence
 from ..warehouse.snapshots import Snapshot
@@ -41,6 +47,7 @@ from ..warehouse.snapshots import Snapshot
 # %% ../../nbs/18_pipeline/20_run.ipynb #c8fa26ac
 def ingest_step(settings: Settings, progress: Progress = ignore_progress) -> Snapshot:
     """Load what is new in the sources into the warehouse and publish a snapshot of what was known on the day."""
+    begin_step("ingest")
     return ingest_sources(settings.dataset, open_warehouse(settings), settings.as_of, progress)
 
 # %% ../../nbs/18_pipeline/20_run.ipynb #84a65f26
@@ -61,14 +68,18 @@ def prepare(settings: Settings, progress: Progress = ignore_progress) -> Prepare
     dataset, as_of = settings.dataset, settings.as_of
     snapshot = ingest_step(settings, progress)
     require_known_regions(snapshot, settings.regions)
+    begin_step("quality")
     report = assess_quality(snapshot, dataset, as_of)
     record, broken = identify_run(snapshot, dataset, as_of, settings.parameters), broken_rules(report)
     if broken and not settings.accept_quality:
         record = finish_run(record, "stopped by quality")
         page = _quality_page(settings, quality_results(record, snapshot, report, dataset, as_of))
-        raise QualityStop("\n".join(["the data set breaks a quality rule", *broken]), "all four rules kept",
+        points = [f"check: {sentence}" for sentence in open_points(report)]
+        raise QualityStop("\n".join(["the data set breaks a quality rule", *broken, *points]), "all four rules kept",
                           f"see {page}; correct the source, or continue with --accept-quality, which marks every page")
     progress("quality: all four rules kept" if not broken else f"quality: accepted although {'; '.join(broken)}")
+    for sentence in open_points(report):
+        progress(f"check: {sentence}")
     return Prepared(snapshot, report, dataclasses.replace(record, accepted_quality=broken))
 
 # %% ../../nbs/18_pipeline/20_run.ipynb #6b0becdb
@@ -83,39 +94,56 @@ def _panel_and_evidence(
     settings: Settings, snapshot: Snapshot, progress: Progress
 ) -> tuple[Panel, tuple, PastEvidence]:
     """The panel, the models and the evidence of their backtest."""
+    begin_step("backtest")
     dataset, store = settings.dataset, open_warehouse(settings).store
     panel = panel_from(snapshot, dataset, settings.horizon)
     models = models_for(panel, settings.horizon, load_network(settings.model, settings.device), settings.strategy,
                         settings.seed, dataset.plans_missing)
+    if left_out_finetuning(models):
+        progress('fine-tuning is not tried: it needs pip install "ttm-notebooks[train]"')
     evidence = measure_past(panel, models, settings.horizon, settings.home / "cache", settings.jobs,
-                            history_as_of(dataset, store, panel), progress)
+                            history_as_of(dataset, store, panel, settings.as_of), progress)
     return panel, models, evidence
 
 # %% ../../nbs/18_pipeline/20_run.ipynb #b700d13c
-def _computed_before(settings: Settings, run_id: str) -> bool:
-    """Whether this run's results and its vintage are there."""
-    record = settings.folder / "run" / "run.json"
-    same = record.is_file() and load_run(record).run_id == run_id
+def _computed_before(settings: Settings, run_id: str, progress: Progress) -> bool:
+    """Whether this run's results, its forecaster and its vintage are there and readable; damage is said."""
+    folder = settings.folder
+    if not (folder / "run").exists():
+        return False
+    try:
+        results = load_results(folder / "run")
+        same = (results.run.run_id, results.run.dataset) == (run_id, settings.dataset.id)
+        same = same and forecaster_record(folder / "forecaster")["run_id"] == run_id
+    except TTMError as error:
+        if isinstance(error, KeyProblem) and not isinstance(error, AlteredFile):
+            raise
+        progress(f"earlier results cannot be used and are made again: {error.problem}")
+        return False
     return same and not open_warehouse(settings).forecasts(settings.as_of, run_id).empty
 
 # %% ../../nbs/18_pipeline/20_run.ipynb #ee5fb112
 def compute(settings: Settings, prepared: Prepared, progress: Progress = ignore_progress) -> Path:
     """Backtest, select, fit, forecast, and publish the results folder, which is returned."""
     folder, record, snapshot = settings.folder / "run", prepared.record, prepared.snapshot
-    if _computed_before(settings, record.run_id):
+    if _computed_before(settings, record.run_id, progress):
         progress(f"run {record.run_id}: the results are there already")
         return folder
     panel, models, evidence = _panel_and_evidence(settings, snapshot, progress)
+    begin_step("forecast")
     codes = snapshot.vocabulary()
     forecaster = fit_forecaster(settings.folder / "forecaster", panel, models, evidence, record.run_id,
-                                {"products": codes.products, "regions": codes.regions}, settings.device)
+                                {"products": codes.products, "regions": codes.regions}, settings.device, progress)
     record = dataclasses.replace(
         record, gate_id=forecaster.selection["id"], calibrator_id=hash_json(forecaster.calibration)
     )
     forecasts, by_series = keep_forecasts(open_warehouse(settings), forecaster, panel, settings.as_of, record.run_id,
                                           settings.horizon)
+    record = dataclasses.replace(record, device=engine_of(by_series.metadata) or record.device)
     results = forecast_results(finish_run(record, "done"), snapshot, prepared.report, settings.dataset, settings.as_of,
                                panel, forecaster, evidence.policy, forecasts, by_series)
+    for sentence in error_alarms(results, ENGLISH):
+        progress(sentence)
     progress(f"forecast by {forecaster.name}: {forecaster.selection['final'].get('reason_en', '')}")
     return save_results(folder, results)
 
@@ -125,10 +153,11 @@ def recorded_attempt(settings: Settings) -> Iterator[None]:
     """Write `last_run.json` at the start and at the end of an attempt."""
     path = settings.folder / "last_run.json"
     record = start_run(settings.dataset.id, settings.as_of, settings.parameters)
-    save_run(record, path)
     outcome = "failed"
     try:
-        yield
+        with stoppable():
+            save_run(record, path)
+            yield
         outcome = "done"
     except QualityStop:
         outcome = "stopped by quality"
@@ -138,7 +167,7 @@ def recorded_attempt(settings: Settings) -> Iterator[None]:
         raise
     finally:
         with contextlib.suppress(OSError):
-            save_run(finish_run(record, outcome), path)
+            save_run(finish_run(record, "interrupted" if stop_requested() else outcome), path)
 
 # %% ../../nbs/18_pipeline/20_run.ipynb #c39064ec
 def quality_step(settings: Settings, progress: Progress = ignore_progress) -> Path:
@@ -161,16 +190,17 @@ def backtest_step(settings: Settings, progress: Progress = ignore_progress) -> s
 # %% ../../nbs/18_pipeline/20_run.ipynb #4b5e0958
 def finetune_step(settings: Settings, progress: Progress = ignore_progress) -> Path:
     """Fine-tune the network on all data, whether or not it would be selected, and save it; return its folder."""
-    from ttm_notebooks.model.finetune import finetune
+    with needed_for("ttm finetune"):
+        from ttm_notebooks.model.finetune import finetune
 
     with run_lock(settings), recorded_attempt(settings):
         snapshot = prepare(settings, progress).snapshot
-        tuned = finetune(
-            load_network(settings.model or "weekly", settings.device),
-            panel_from(snapshot, settings.dataset, settings.horizon),
-            strategy=settings.strategy,
-            seed=settings.seed,
-        )
+        begin_step("fine-tuning")
+        with progress_bar("fine-tuning", unit="checks", shown=progress is not ignore_progress) as bar:
+            tuned = finetune(
+                load_network(settings.model or "weekly", settings.device),
+                panel_from(snapshot, settings.dataset, settings.horizon), strategy=settings.strategy,
+                seed=settings.seed, progress=False, on_check=lambda row: bar.update())
         progress(
             f"{tuned.strategy}: {tuned.trainable:,} of {tuned.total:,} parameters, {tuned.seconds:.0f} s; "
             f"{tuned.stopped_reason}"
@@ -193,10 +223,25 @@ def report_step(settings: Settings, resume: bool = True, progress: Progress = ig
 # %% ../../nbs/18_pipeline/20_run.ipynb #761bbf3c
 def _pages(settings: Settings, resume: bool, progress: Progress) -> Path:
     """Make the pages of all regions, or of the requested ones; return the index page."""
+    _check_origin(settings, progress)
     result = run_reports(settings.folder / "run", settings.folder, lang=settings.lang,
                        regions=list(settings.regions) if settings.regions else None, jobs=settings.jobs, resume=resume)
-    progress(f"{len(result.done)} pages made, {len(result.skipped)} were current")
+    progress(f"pages made: {len(result.done)}; already current: {len(result.skipped)}")
     return result.index
+
+# %% ../../nbs/18_pipeline/20_run.ipynb #21939d97
+def _check_origin(settings: Settings, progress: Progress) -> None:
+    """Say that results have no hashes; TTMError for results of another data set or day, which were moved here."""
+    path = settings.folder / "run" / "run.json"
+    if not path.is_file():
+        return
+    record = load_run(path)
+    if (record.dataset, record.as_of) != (settings.dataset.id, settings.as_of.isoformat()):
+        raise TTMError(f"{path.parent} holds the results of {record.dataset} as of {record.as_of}",
+                       f"results of {settings.dataset.id} as of {settings.as_of}",
+                       "move the folder back, or run the forecast of this day")
+    if not run_files(path):
+        progress("these results were saved by version 0.4.0, without hashes: they are shown and cannot be verified")
 
 # %% ../../nbs/18_pipeline/20_run.ipynb #32004896
 def run_pipeline(

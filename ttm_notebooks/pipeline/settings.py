@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..core.errors import UsageError
-from ..core.files import sweep
+from ..core.files import lock_problem, sweep
 from ..dataset.description import Dataset, load_dataset
 from ..dataset.field_types import LANGUAGES
 from ..dataset.systems import SECRET_SCHEMES, reveal
@@ -86,14 +86,20 @@ def ignore_progress(message: str) -> None:
 def run_lock(settings: Settings) -> Iterator[None]:
     """Hold the data set's lock and remove files of killed runs. Raises UsageError while another run holds it."""
     settings.folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings.home / ".lock", timeout=0)
     try:
-        with FileLock(settings.home / ".lock", timeout=0):
-            sweep(settings.home)
-            sweep(settings.folder)
-            yield
+        lock.acquire()
     except Timeout:
         raise UsageError(f"another run is working on {settings.home}", "one run per data set at a time",
                          "wait for it to end, or give this one another --out") from None
+    except (OSError, NotImplementedError) as error:
+        raise lock_problem(error, settings.home / ".lock") from None
+    try:
+        sweep(settings.home)
+        sweep(settings.folder)
+        yield
+    finally:
+        lock.release()
 
 # %% ../../nbs/18_pipeline/00_settings.ipynb #74532303
 def open_warehouse(settings: Settings) -> Warehouse:
