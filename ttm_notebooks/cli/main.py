@@ -10,13 +10,12 @@ __all__ = ['EXIT_CODES', 'app', 'AsOfOption', 'RegionsOption', 'JobsOption', 'De
            'version_command', 'main']
 
 # %% ../../nbs/19_cli/30_main.ipynb #960bc2e2
+import contextlib
 import datetime
 import enum
-import errno
 import os
 import sys
 import time
-import traceback
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -27,9 +26,12 @@ import typer
 from .. import __version__
 from .registry_audit import (
     DEFAULT_OUT, DatasetArgument, OutOption, audit_app, day_of, models_app, pipeline_module)
+from .failures import failure_code, show_warning
+from .init import check_command, init_command
 from .serve import serve_command, token_command
-from ..core.errors import TTMError, UsageError
-from ..core.keys import data_key, write_private
+from ..core.errors import TTMError, UsageError, redacted_output
+from ..core.interrupts import stoppable
+from ..core.progress import plan_steps, reported_progress, show_message
 
 # %% ../../nbs/19_cli/30_main.ipynb #afb92040
 if TYPE_CHECKING:
@@ -69,8 +71,9 @@ class StrategyName(enum.StrEnum):
 AsOfOption = Annotated[str | None, typer.Option(
     "--as-of", metavar="YYYY-MM-DD",
     help="Forecast as of this date; later rows are ignored. Default: `as_of` in dataset.yaml.")]
-RegionsOption = Annotated[str | None, typer.Option(
-    "--regions", metavar="A,B", help="Regions whose pages are made. Default: all.")]
+RegionsOption = Annotated[list[str] | None, typer.Option(
+    "--regions", metavar="REGION", help="Region whose page is made. Can be repeated; A,B names two regions unless a "
+                                        "region is called so. Default: all.")]
 JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Number of processes that make reports.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="Device of the network: cpu, cuda or cuda:0.")]
 LangOption = Annotated[str | None, typer.Option(
@@ -89,9 +92,16 @@ WarehouseOption = Annotated[str | None, typer.Option(
          "env:NAME. Default: warehouse.duckdb under --out. If TTM_DATA_KEY is set, written files are encrypted.")]
 
 # %% ../../nbs/19_cli/30_main.ipynb #58893770
-def _regions_of(text: str | None) -> tuple[str, ...] | None:
-    """The region names between commas; None for all."""
-    return tuple(name.strip() for name in text.split(",") if name.strip()) if text else None
+def _regions_of(values: list[str] | None) -> tuple[str, ...] | None:
+    """The values of --regions; None for all. Raises UsageError for a value that names no region.
+
+    What lies between commas is decided where the labels are known (`report.facts.chosen_regions`).
+    """
+    for value in values or ():
+        if not value.replace(",", "").strip():
+            raise UsageError(f"--regions {value!r} names no region", "the name of a region",
+                             "leave the option out to make the pages of all regions")
+    return tuple(values) if values else None
 
 # %% ../../nbs/19_cli/30_main.ipynb #90f1275a
 def _maintenance_module() -> ModuleType:
@@ -118,11 +128,10 @@ def _settings(dataset: Path, as_of: str | None, out: Path, **others: Any) -> "Se
 
 # %% ../../nbs/19_cli/30_main.ipynb #d7c71368
 _STARTED = time.monotonic()
+_progress = show_message
 
 # %% ../../nbs/19_cli/30_main.ipynb #56bdc754
-def _progress(text: str) -> None:
-    """Print one line of progress with the seconds since the start of the program."""
-    typer.echo(f"[{time.monotonic() - _STARTED:6.1f} s] {text}", err=True)
+_STEPS = ("ingest", "quality", "backtest", "forecast", "pages")
 
 # %% ../../nbs/19_cli/30_main.ipynb #7c85c3f5
 @app.command("run", short_help="Run the full pipeline: from the sources to the pages.")
@@ -135,6 +144,7 @@ def run_command(
 
     Example: ttm run data/rossmann --as-of 2015-08-01 --jobs 2
     """
+    plan_steps(*_STEPS)
     settings = _settings(dataset, as_of, out, warehouse=warehouse, regions=_regions_of(regions), jobs=jobs,
                          device=device, lang=lang, accept_quality=accept_quality, model=model, strategy=strategy)
     _progress(f"open {pipeline_module().run_pipeline(settings, progress=_progress)}")
@@ -162,6 +172,7 @@ def quality_command(dataset: DatasetArgument, as_of: AsOfOption = None, out: Out
 
     Example: ttm quality data/rossmann
     """
+    plan_steps(*_STEPS[:2], "pages")
     settings = _settings(dataset, as_of, out, warehouse=warehouse, lang=lang)
     _progress(f"open {pipeline_module().quality_step(settings, progress=_progress)}")
 
@@ -179,6 +190,7 @@ def backtest_command(
     """
     settings = _settings(dataset, as_of, out, warehouse=warehouse, device=device, model=model, strategy=strategy,
                          accept_quality=accept_quality)
+    plan_steps(*_STEPS[:3])
     _progress(pipeline_module().backtest_step(settings, progress=_progress))
 
 # %% ../../nbs/19_cli/30_main.ipynb #95dc111b
@@ -195,6 +207,7 @@ def finetune_command(
     """
     settings = _settings(dataset, as_of, out, warehouse=warehouse, device=device, model=model, strategy=strategy,
                          accept_quality=accept_quality)
+    plan_steps(*_STEPS[:2], "fine-tuning")
     _progress(f"saved {pipeline_module().finetune_step(settings, progress=_progress)}")
 
 # %% ../../nbs/19_cli/30_main.ipynb #89251109
@@ -211,6 +224,7 @@ def forecast_command(
     """
     settings = _settings(dataset, as_of, out, warehouse=warehouse, device=device, model=model, strategy=strategy,
                          accept_quality=accept_quality)
+    plan_steps(*_STEPS[:4])
     _progress(f"results in {pipeline_module().forecast_step(settings, progress=_progress)}")
 
 # %% ../../nbs/19_cli/30_main.ipynb #8bd6d162
@@ -222,7 +236,7 @@ def report_command(
             "--resume/--all", help="Make only pages that are missing or out of date, or all pages.")] = True) -> None:
     """Make the pages from the results of the last forecast.
 
-    Example: ttm report data/rossmann --regions BE,HE --lang en
+    Example: ttm report data/rossmann --regions BE --regions HE --lang en
     """
     settings = _settings(dataset, as_of, out, regions=_regions_of(regions), jobs=jobs, lang=lang)
     _progress(f"open {pipeline_module().report_step(settings, resume=resume, progress=_progress)}")
@@ -348,6 +362,8 @@ def pretrain_command(
     _progress(f"saved {out}")
 
 # %% ../../nbs/19_cli/30_main.ipynb #5e12e002
+app.command("init")(init_command)
+app.command("check")(check_command)
 app.command("serve")(serve_command)
 app.command("token")(token_command)
 
@@ -360,69 +376,31 @@ def version_command() -> None:
     """
     typer.echo(__version__)
 
-# %% ../../nbs/19_cli/30_main.ipynb #7dbcca00
-def _report_crash(error: BaseException) -> int:
-    """Write the traceback of an unexpected error to a file, print the file's name, and return exit code 1."""
-    path, last = Path("ttm-error.log"), traceback.extract_tb(error.__traceback__)[-1]
-    kind = f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
+# %% ../../nbs/19_cli/30_main.ipynb #9d7474a0
+def _ended(arguments: list[str] | None) -> int:
+    """Run a command; return its exit code after its error was printed. The service handles its own signals."""
+    words = sys.argv[1:] if arguments is None else arguments
+    serves = words[:1] == ["serve"]
     try:
-        encrypted = data_key() is not None
-        lines = traceback.format_exception(error)
-        if not encrypted:
-            hidden = f"{type(error).__name__} (its text is not kept: it may quote data)\n"
-            lines = [*traceback.format_tb(error.__traceback__), hidden]
-        write_private(path, "".join(lines))
-        where = f"the details are in {path.resolve()}"
-        where += ", encrypted: ttm_notebooks.core.keys.read_private reads it" if encrypted else ""
-    except (OSError, TTMError):
-        encrypted, where = False, "and the details could not be written"
-    typer.echo(f"ttm failed: {kind}" + ("" if encrypted else f": {error}") + f"\n{where}", err=True)
-    return 1
-
-# %% ../../nbs/19_cli/30_main.ipynb #0854f344
-_show_as_python_does = warnings.showwarning
-
-
-def _show_warning(message: Warning | str, category: type[Warning], *others: Any, **more: Any) -> None:
-    """Print a source's warning as one line of progress, and other warnings as Python does."""
-    if category.__name__ == "SourceWarning":
-        _progress(f"warning: {message}")
-    else:
-        _show_as_python_does(message, category, *others, **more)
-
-# %% ../../nbs/19_cli/30_main.ipynb #b279a835
-_DISK_REMEDIES = {
-    errno.ENOSPC: "free some space where --out points", errno.EDQUOT: "free some of your quota where --out points",
-    errno.EROFS: "choose an --out that can be written", errno.EACCES: "choose an --out that you may write to"}
-
-# %% ../../nbs/19_cli/30_main.ipynb #09d974e8
-def _exit_code_of(error: Exception) -> int:
-    """Print an error of the parser, of the disk or an unexpected one, and return its exit code."""
-    if hasattr(error, "show") and hasattr(error, "exit_code"):
-        error.show()
+        with contextlib.nullcontext() if serves else stoppable(), reported_progress(started=_STARTED):
+            return app(args=arguments, standalone_mode=False) or 0
+    except TTMError as error:
+        typer.echo(str(error), err=True)
         return error.exit_code
-    if isinstance(error, OSError) and error.errno in _DISK_REMEDIES:
-        typer.echo(f"{error.strerror}: {error.filename or 'while writing results'}\n"
-                   f"What to do: {_DISK_REMEDIES[error.errno]}; the same command continues", err=True)
-        return 1
-    return _report_crash(error)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except SystemExit as stop:  # the parser passes an interruption on in this way
+        return stop.code
+    except Exception as error:  # noqa: BLE001
+        return failure_code(error, " ".join(["ttm", *words[:1]]))
 
 # %% ../../nbs/19_cli/30_main.ipynb #33984c81
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit; errors become sentences and exit codes. This is the entry point of `ttm`."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    warnings.showwarning = _show_warning
-    try:
-        code = app(args=arguments, standalone_mode=False) or 0
-    except TTMError as error:
-        typer.echo(str(error), err=True)
-        code = error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        code = 130
-    except SystemExit as stop:  # the parser passes an interruption on in this way
-        code = stop.code
-    except Exception as error:  # noqa: BLE001
-        code = _exit_code_of(error)
-    if code == 130:
-        typer.echo("interrupted: the same command continues where this one stopped", err=True)
+    warnings.showwarning = show_warning
+    with redacted_output():
+        code = _ended(arguments)
+        if code == 130:
+            typer.echo("interrupted: the same command continues where this one stopped", err=True)
     sys.exit(code)

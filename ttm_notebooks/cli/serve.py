@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['PortOption', 'HostOption', 'DevOption', 'WorkersOption', 'ModelsOption', 'ServeDeviceOption', 'ServeWarehouseOption',
-           'AccessOption', 'CertificateOption', 'CertificateKeyOption', 'ProxyOption', 'NetworksOption', 'DrainOption',
-           'opening_lines', 'serve_command', 'development_issuer_folder', 'token_command']
+           'AccessOption', 'CertificateOption', 'CertificateKeyOption', 'ProxyOption', 'NetworksOption',
+           'PerAddressOption', 'DrainOption', 'opening_lines', 'serve_command', 'development_issuer_folder',
+           'token_command']
 
 # %% ../../nbs/19_cli/20_serve.ipynb #52515b6a
 from pathlib import Path
@@ -72,6 +73,9 @@ ProxyOption = Annotated[bool, typer.Option(
     "--behind-proxy", help="A proxy on this machine ends TLS; the server speaks plain HTTP on 127.0.0.1.")]
 NetworksOption = Annotated[list[str] | None, typer.Option(
     "--network", metavar="CIDR", help="Network that may read health and metrics without a token. Can be repeated.")]
+PerAddressOption = Annotated[int, typer.Option(
+    "--per-address", min=1, metavar="N",
+    help="Connections of one client address. Raise it if a load balancer shows one address for all clients.")]
 DrainOption = Annotated[int, typer.Option(
     "--drain-seconds", min=1, help="Seconds that running requests may take after SIGTERM.")]
 
@@ -81,7 +85,8 @@ def serve_command(
         workers: WorkersOption = 1, out: OutOption = DEFAULT_OUT, models: ModelsOption = "auto",
         registry: RegistryOption = None, device: ServeDeviceOption = "cpu", warehouse: ServeWarehouseOption = None,
         access: AccessOption = None, certificate: CertificateOption = None, key: CertificateKeyOption = None,
-        behind_proxy: ProxyOption = False, network: NetworksOption = None, drain_seconds: DrainOption = 75) -> None:
+        behind_proxy: ProxyOption = False, network: NetworksOption = None, drain_seconds: DrainOption = 75,
+        per_address: PerAddressOption = 250) -> None:
     """Serve forecasts and reports over HTTPS.
 
     POST /predict, /predict/batch; GET /series, /models, /reports, /health, /metrics, /openapi.json. Each answer is in
@@ -94,7 +99,8 @@ def serve_command(
     settings = launch.ServerSettings(
         str(dataset), str(out), host=host, port=port, dev=dev, workers=workers, device=device, models=models,
         warehouse=warehouse, registry=registry, access=access, certificate=certificate, key=key,
-        behind_proxy=behind_proxy, networks=tuple(network or ()), drain_seconds=drain_seconds)
+        behind_proxy=behind_proxy, networks=tuple(network or ()), drain_seconds=drain_seconds,
+        connections={"per_address": per_address})
     launch.check_settings(settings)
     for line in opening_lines(settings):
         typer.echo(line, err=True)

@@ -9,18 +9,19 @@ __all__ = ['planner_sheet', 'save_numbers', 'download_links']
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
 
 from ..core.spreadsheets import escape_formulas
 from ..evaluation.results import Results
 from .facts import page_numbers
 from .html import Fragment, render
 from .translations import Translations
+
+# %% ../../nbs/13_report/60_downloads.ipynb #e380f387
+if TYPE_CHECKING:
+    from openpyxl.cell import WriteOnlyCell
 
 # %% ../../nbs/13_report/60_downloads.ipynb #714b8b91
 def planner_sheet(results: Results, texts: Translations, region: int = 0) -> pd.DataFrame:
@@ -42,6 +43,9 @@ def planner_sheet(results: Results, texts: Translations, region: int = 0) -> pd.
 # %% ../../nbs/13_report/60_downloads.ipynb #f192e6a3
 def _write_sheet(sheet: pd.DataFrame, path: Path, title: str) -> None:
     """Write a frame as an XLSX file with one sheet called `title`."""
+    from openpyxl import Workbook
+    from openpyxl.utils import get_column_letter
+
     book = Workbook(write_only=True)
     page = book.create_sheet(re.sub(r"[\\/*?:\[\]]", " ", title)[:31] or "1")
     page.freeze_panes = "A2"
@@ -54,8 +58,10 @@ def _write_sheet(sheet: pd.DataFrame, path: Path, title: str) -> None:
     book.save(path)
 
 # %% ../../nbs/13_report/60_downloads.ipynb #6a96d0b4
-def _bold(page: object, text: str) -> WriteOnlyCell:
+def _bold(page: object, text: str) -> "WriteOnlyCell":
     """A text in bold."""
+    from openpyxl.styles import Font
+
     cell = _text_cell(page, text)
     cell.font = Font(bold=True)
     return cell
@@ -65,6 +71,8 @@ def _text_cell(page: object, value: object) -> object:
     """A text as a cell that is never a formula, also if it begins with "="; any other value as it is."""
     if not isinstance(value, str):
         return value
+    from openpyxl.cell import WriteOnlyCell
+
     cell = WriteOnlyCell(page, value=value)
     cell.data_type = "s"
     return cell

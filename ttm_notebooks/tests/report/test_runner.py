@@ -277,7 +277,7 @@ def test_damaged_or_missing_files_are_not_current(site, site_job, tmp_path):
 
 # %% ../../../nbs/tests/13_report/90_test_runner.ipynb #a2bc0c03
 def test_wrong_parameters_are_refused_before_anything_runs(run_folder, tmp_path):
-    with pytest.raises(UsageError, match="'Goias' is not in the results"):
+    with pytest.raises(UsageError, match="region Goias is not in the data set"):
         runner.run_reports(run_folder, tmp_path / "out", regions=["Goias"])
     page = runner.plan_pages(load_results(run_folder))[2]
     for wrong in ({"regoin": "SP"}, {"region": 1}, {"top": "6"}, {"lang": None}):
@@ -401,7 +401,7 @@ def test_failed_page_shows_its_traceback_and_the_index_marks_it(disturbed):
     page, index = disturbed.after_failure["regional-go.html"].decode(), disturbed.after_failure["index.html"].decode()
     assert "ValueError: planted &lt;failure&gt;" in page and "falhou" in page
     assert "regional-go.csv" not in disturbed.after_failure
-    assert index.count("■ falhou") == 4 and "2 com falha" in index
+    assert index.count("■ falhou") == 4 and "Com falha: 2" in index
 
 
 def test_last_run_gives_the_same_bytes_as_an_undisturbed_run(disturbed, site):
