@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
 
 # %% ../../nbs/01_core/00_errors.ipynb #531cc43a
-_SHORTEST_SECRET = 4
+_SHORTEST_SECRET, _SHORT_SECRET = 4, 8
 _SPELLINGS: set[str] = set()
 
 
@@ -32,10 +32,18 @@ def _spellings_of(secret: str) -> set[str]:
     return {secret, base64.b64encode(raw).decode(), *encoded, *escaped}
 
 
+def _spelling_pattern(text: str) -> str:
+    """A pattern for one spelling; a short one that is a word matches only as a whole word."""
+    pattern = re.escape(text)
+    if len(text) < _SHORT_SECRET:
+        pattern = (r"(?<!\w)" if re.match(r"\w", text) else "") + pattern + (r"(?!\w)" if re.search(r"\w$", text) else "")
+    return pattern
+
+
 @functools.lru_cache(maxsize=1)
 def _pattern(count: int) -> re.Pattern:
     """A pattern for all remembered spellings, the longest first; `count` is their number."""
-    return re.compile("|".join(map(re.escape, sorted(_SPELLINGS, key=len, reverse=True))))
+    return re.compile("|".join(map(_spelling_pattern, sorted(_SPELLINGS, key=len, reverse=True))))
 
 
 def remember_secret(secret: str) -> str:

@@ -19,7 +19,7 @@ import pandas as pd
 
 from ..core.errors import TTMError, UsageError
 from ..core.files import hash_json
-from ..core.metrics import QUANTILE_LEVELS
+from ..core.metrics import column_quantiles, QUANTILE_LEVELS
 from ..panel.panel import Panel
 from ..panel.abc_xyz import abc_xyz
 from ttm_notebooks.evaluation.backtest import (
@@ -142,8 +142,7 @@ def _block_excess(cells: _Cells, keep: np.ndarray, blocks: np.ndarray) -> tuple[
 def _conformal(score: np.ndarray, excess: np.ndarray) -> np.ndarray:
     """Factor [6] at which the promised share of cells is inside, from 1/5 to 5; `score` and `excess` are [cells, 6]."""
     promised = np.clip((score <= 1).mean(axis=0) + excess.mean(axis=0), 0, 1)
-    factors = [np.quantile(score[:, pair], level) for pair, level in enumerate(promised)]
-    return np.clip(factors, 1 / LARGEST_FACTOR, LARGEST_FACTOR)
+    return np.clip(column_quantiles(score, promised), 1 / LARGEST_FACTOR, LARGEST_FACTOR)
 
 # %% ../../nbs/11_evaluation/10_calibration.ipynb #735e774c
 LEAST_CELLS = 40

@@ -96,8 +96,8 @@ def rule_detail(texts: Translations, report: QualityReport, row: dict[str, Any])
 def details_of(report: QualityReport) -> pd.DataFrame:
     """`report.results` as a results folder keeps it, with `detail` (English) and `detail_pt`; see `rule_detail`."""
     rows = report.results.to_dict("records")
-    return with_quality_details(report.results).assign(detail=[rule_detail(MESSAGES, report, row) for row in rows],
-                                                       detail_pt=[rule_detail(PORTUGUESE, report, row) for row in rows])
+    details = [[rule_detail(texts, report, row) for row in rows] for texts in (MESSAGES, PORTUGUESE)]
+    return with_quality_details(report.results, *details)
 
 # %% ../../nbs/13_report/25_quality_texts.ipynb #efb489ff
 _REASONS = {

@@ -15,7 +15,7 @@ import datetime
 import math
 import numbers
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -332,12 +332,17 @@ def quality_detail(texts: Translations, row: Mapping) -> str:
                  day=_short_date(texts, row["last_day"]))
 
 # %% ../../nbs/13_report/20_translations.ipynb #a0a9e031
-def with_quality_details(results: pd.DataFrame) -> pd.DataFrame:
-    """`QualityReport.results` as a results folder keeps it: with `detail` (English), `detail_pt`, without counts."""
+def with_quality_details(results: pd.DataFrame, english: Sequence[str] | None = None,
+                         portuguese: Sequence[str] | None = None) -> pd.DataFrame:
+    """`QualityReport.results` as a results folder keeps it: with `detail` (English), `detail_pt`, without counts.
+
+    `english` and `portuguese` are the sentences of the rows; default: those of `quality_detail`.
+    """
     columns = ["level", "produto_cat", "uf_cat", "rule", "value", "threshold", "passed"]
-    rows = results.to_dict("records")
-    return results[columns].assign(detail=[quality_detail(ENGLISH, row) for row in rows],
-                                detail_pt=[quality_detail(PORTUGUESE, row) for row in rows])
+    rows = results.to_dict("records") if english is None or portuguese is None else []
+    english = [quality_detail(ENGLISH, row) for row in rows] if english is None else english
+    portuguese = [quality_detail(PORTUGUESE, row) for row in rows] if portuguese is None else portuguese
+    return results[columns].assign(detail=list(english), detail_pt=list(portuguese))
 
 # %% ../../nbs/13_report/20_translations.ipynb #3614e072
 def with_field_texts(texts: Translations, data_map: pd.DataFrame) -> pd.DataFrame:
