@@ -20,6 +20,8 @@ from ..core.errors import DatasetError
 from ..core.keys import data_key
 from ..dataset.description import Dataset, load_dataset
 from ..ingest.dry_read import DryRead, dry_read, grouped_reasons
+from .secret_hosts import allow_secret_hosts
+from .settings import ignore_progress
 from .steps import assess_quality, broken_rules, ingest_sources, open_points
 from ..warehouse.snapshots import Warehouse
 
@@ -108,10 +110,12 @@ def check_dataset(
     """
     dataset = _without_fetch(dataset if isinstance(dataset, Dataset) else load_dataset(dataset))
     day = as_of or dataset.as_of
-    if dataset.fetch is None and (part := _first_rows(dataset, most_bytes)):
-        return part
     with tempfile.TemporaryDirectory(prefix="ttm-check-") as folder:
         warehouse = Warehouse(Path(folder) / "check.duckdb", data_key())
+        with warehouse.writing() as writer:
+            allow_secret_hosts(dataset, writer, ignore_progress)
+        if dataset.fetch is None and (part := _first_rows(dataset, most_bytes)):
+            return part
         snapshot = ingest_sources(dataset, warehouse, day)
         report, meta = assess_quality(snapshot, dataset, day), snapshot.meta
         rejected = pa.Table.from_pandas(snapshot.rejected(), preserve_index=False)
