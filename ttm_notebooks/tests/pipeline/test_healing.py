@@ -8,8 +8,8 @@ __all__ = ['DAY', 'same_code', 'done', 'output', 'repeated', 'numbers', 'damage'
            'test_forecast_both_warehouse_files_damaged_says_what_to_do', 'test_report_damaged_results_make_no_page',
            'test_report_results_moved_from_another_day_are_refused', 'test_forecast_output_folder_moved_continues',
            'test_forecast_output_behind_links_is_followed', 'test_forecast_user_without_name_is_its_number',
-           'test_forecast_strict_umask_leaves_nothing_readable_by_others', 'started', 'default_signals',
-           'test_forecast_stopped_by_signal_records_it_and_continues',
+           'test_forecast_strict_umask_leaves_nothing_readable_by_others', 'plain_environment', 'started',
+           'default_signals', 'test_forecast_stopped_by_signal_records_it_and_continues',
            'test_forecast_interrupted_in_its_first_second_ends',
            'test_forecast_limited_file_size_says_what_to_do_and_continues',
            'test_forecast_two_at_once_one_says_that_the_other_runs',
@@ -174,11 +174,16 @@ def test_forecast_strict_umask_leaves_nothing_readable_by_others(done, tmp_path)
     assert not loose, loose
 
 # %% ../../../nbs/tests/18_pipeline/25_test_healing.ipynb #d18a3f47
+def plain_environment() -> dict[str, str]:
+    """The environment without coverage, which handles SIGTERM itself and cannot write under a limit of file sizes."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COV")} | {"OMP_NUM_THREADS": "1"}
+
+
 def started(home: Path, out: Path, **options) -> subprocess.Popen:
     """A `ttm forecast` in a process of its own."""
     words = [TTM, "forecast", home, "--out", out, "--model", "none", "--accept-quality"]
     return subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                            start_new_session=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, **options)
+                            start_new_session=True, env=plain_environment(), **options)
 
 
 def default_signals() -> None:
