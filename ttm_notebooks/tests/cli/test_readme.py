@@ -85,7 +85,8 @@ def folder(tmp_path_factory):
 
 
 def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("TTM_")}
+    # Without coverage, which doubles the time of a run: other tests measure the same code.
+    return {name: value for name, value in os.environ.items() if not name.startswith(("TTM_", "COV"))}
 
 
 def _shell(folder: Path, commands: str) -> str:
