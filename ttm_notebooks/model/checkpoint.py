@@ -332,6 +332,7 @@ def predict_arrays(
         empty = (0, len(model.quantile_levels), model.horizon, channels)
         return np.zeros(empty), np.zeros((0, model.horizon, channels))
     scaler = WindowScaler.fit(values, observed)
+    observed = scaler.credible(values, observed)
     scaled = scaler.transform(values, observed)
     if model.settings["num_input_channels"] == channels:
         quantiles = _run(model, scaled, observed, static)

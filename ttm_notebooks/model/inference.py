@@ -105,12 +105,15 @@ class OnnxNetwork:
         except Exception as error:
             raise TTMError(f"model.onnx does not fit the config.json and the weights beside it: {error}",
                            "the three files of one checkpoint", "copy the whole checkpoint again") from error
+        if session.get_providers()[0] != provider_of(self.device)[0]:
+            raise UsageError(f"device {self.device!r} cannot be used: ONNX Runtime started {session.get_providers()[0]}",
+                             "a driver and libraries of CUDA that fit onnxruntime-gpu", "use device='cpu', or repair them")
         return session
 
     @property
     def engine(self) -> str:
         """Provider and version of ONNX Runtime, for records."""
-        return f"{provider_of(self.device)[0]} of onnxruntime {onnxruntime.__version__}"
+        return f"{self.session.get_providers()[0]} of onnxruntime {onnxruntime.__version__}"
 
     def run(self, past: np.ndarray, observed: np.ndarray, static: None = None) -> np.ndarray:
         """Scaled rows [rows, weeks, channels] and their mask -> quantiles [rows, quantile, horizon, channels].

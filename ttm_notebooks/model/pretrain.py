@@ -43,7 +43,7 @@ def scaled_windows(values: np.ndarray, visible: np.ndarray, observed: np.ndarray
     past, future = values[:, :CONTEXT_LENGTH], values[:, CONTEXT_LENGTH:]
     scaler = WindowScaler.fit(past, visible)
     sold = (np.where(visible, past, 0.0) > 0).any(1, keepdims=True)
-    known = observed[:, CONTEXT_LENGTH:] & sold
+    visible, known = scaler.credible(past, visible), scaler.credible(future, observed[:, CONTEXT_LENGTH:] & sold)
     target = np.clip(scaler.transform(future, known), -TARGET_LIMIT, TARGET_LIMIT)
     return window_tensors(Windows(scaler.transform(past, visible), visible, target, known), mixes=False, device="cpu")
 

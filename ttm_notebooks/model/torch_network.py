@@ -71,7 +71,7 @@ def hub_folder(address: str) -> Path:
     repository, _, revision = address.partition("@")
     revision = revision or _hub_revision(repository)
     try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(HUB_FILES)))
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=[*HUB_FILES, "model.onnx", "card.md"]))
     except Exception as error:
         raise TTMError(
             f"hf://{repository}@{revision} is not in the hub's cache, and the download failed ({type(error).__name__})",

@@ -78,9 +78,10 @@ def cut_windows(panel: Panel, rows: np.ndarray, starts: np.ndarray, end: int, co
     past, future = np.s_[:, :context_length], np.s_[:, context_length:]
     scaler = WindowScaler.fit(values[past], mask[past])
     known = mask[past].any(axis=1, keepdims=True)
-    target = np.clip(scaler.transform(values[future], mask[future]), -10, 10)
+    visible, scored = (scaler.credible(values[part], mask[part]) for part in (past, future))
+    target = np.clip(scaler.transform(values[future], scored), -10, 10)
     region = None if regions is None else regions[rows]
-    return Windows(scaler.transform(values[past], mask[past]), mask[past], target, mask[future] & known, region)
+    return Windows(scaler.transform(values[past], visible), visible, target, scored & known, region)
 
 # %% ../../nbs/09_model/25_windows.ipynb #8d537216
 def eligible_starts(panel: Panel, span: TrainingSpan, horizon: int = 26, context_length: int = 104) -> np.ndarray:

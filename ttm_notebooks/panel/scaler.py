@@ -43,6 +43,11 @@ def _size_limit(values: np.ndarray, observed: np.ndarray) -> np.ndarray | None:
             limit[window, channel] = ABSURD_FACTOR * np.median(positive)
     return limit
 
+
+def _within(limit: np.ndarray | None, values: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """The observed weeks [B, T, C] of at most `limit` [B, C]."""
+    return observed if limit is None else observed & (np.abs(values) <= limit[:, None])
+
 # %% ../../nbs/08_panel/10_scaler.ipynb #78bbea73
 @dataclass(frozen=True, eq=False)
 class WindowScaler:
@@ -63,7 +68,7 @@ class WindowScaler:
             raise UsageError(f"values {values.shape} and observed {observed.shape}",
                              "two arrays of one shape [windows, weeks, channels]")
         limit = _size_limit(values, observed)
-        observed = observed if limit is None else observed & (np.abs(values) <= limit[:, None])
+        observed = _within(limit, values, observed)
         level = _masked_level(values, observed)
         count = observed.sum(axis=1)
         y = np.arcsinh(np.where(observed, values, 0.0) / level[:, None])
@@ -72,9 +77,13 @@ class WindowScaler:
         spread = np.sqrt(((deviation**2).sum(axis=1) + SPREAD_WEIGHT * SPREAD_PRIOR**2) / (count + SPREAD_WEIGHT))
         return cls(level, center, spread, limit)
 
+    def credible(self, values: np.ndarray, observed: np.ndarray) -> np.ndarray:
+        """The mask `observed` without weeks that are larger than the limit: what a network may read or learn from."""
+        return _within(self.limit, values, observed)
+
     def transform(self, values: np.ndarray, observed: np.ndarray) -> np.ndarray:
         """Scaled windows [B, T, C] as float32, 0 where not observed or not credible."""
-        observed = observed if self.limit is None else observed & (np.abs(values) <= self.limit[:, None])
+        observed = self.credible(values, observed)
         y = np.arcsinh(np.where(observed, values, 0.0) / self.level[:, None])
         return np.where(observed, (y - self.center[:, None]) / self.spread[:, None], 0.0).astype(np.float32)
 

@@ -6,10 +6,11 @@
 __all__ = ['DIGITS', 'WITHOUT_TORCH', 'LIMITS', 'weekly_model', 'some_demand', 'test_bundled_checkpoint_is_small_and_described',
            'test_load_model_changed_weights_are_refused', 'test_load_model_configuration_of_another_network_is_refused',
            'test_load_model_missing_tensor_is_refused', 'test_load_model_wrong_arguments_are_refused',
-           'test_load_model_hub_offline_names_the_files_to_copy', 'test_load_model_hub_offline_uses_the_cache',
-           'in_torch', 'assert_same_digits', 'test_graph_gives_the_digits_of_torch',
-           'test_exported_graph_gives_the_digits_of_torch', 'edited_config', 'test_load_model_foreign_graph_is_refused',
-           'test_load_model_graph_with_one_changed_byte_is_refused',
+           'test_load_model_hub_offline_names_the_files_to_copy',
+           'test_load_model_from_a_hub_brings_the_graph_of_a_saved_checkpoint',
+           'test_load_model_hub_offline_uses_the_cache', 'in_torch', 'assert_same_digits',
+           'test_graph_gives_the_digits_of_torch', 'test_exported_graph_gives_the_digits_of_torch', 'edited_config',
+           'test_load_model_foreign_graph_is_refused', 'test_load_model_graph_with_one_changed_byte_is_refused',
            'test_load_model_weights_in_the_working_folder_do_not_fill_a_gap', 'output_without_torch',
            'test_load_model_of_former_version_forecasts_without_torch', 'test_load_model_without_graph_names_the_extra',
            'assert_valid', 'test_predict_arrays_any_number_of_weeks_is_valid',
@@ -18,8 +19,9 @@ __all__ = ['DIGITS', 'WITHOUT_TORCH', 'LIMITS', 'weekly_model', 'some_demand', '
            'test_predict_arrays_constant_series_stay_constant', 'test_predict_arrays_extreme_values_are_valid',
            'test_predict_arrays_row_does_not_depend_on_its_batch', 'test_predict_arrays_many_blocks_equal_single_rows',
            'test_predict_arrays_other_units_give_the_same_forecast', 'test_predict_arrays_channels_are_independent',
-           'test_predict_arrays_masked_values_have_no_effect', 'test_predict_arrays_padding_equals_not_observed',
-           'test_predict_arrays_threads_share_a_model', 'test_predict_arrays_forked_process_gives_the_same_forecast',
+           'test_predict_arrays_masked_values_have_no_effect', 'test_predict_arrays_absurd_value_equals_not_observed',
+           'test_predict_arrays_padding_equals_not_observed', 'test_predict_arrays_threads_share_a_model',
+           'test_predict_arrays_forked_process_gives_the_same_forecast',
            'test_predict_arrays_half_precision_stays_close', 'test_predict_arrays_short_histories_have_wider_intervals',
            'test_specification_network_can_be_trained_and_saved', 'test_predict_arrays_unreadable_inputs_are_refused',
            'co2_windows', 'seasonal_demand', 'relative_error', 'accuracy', 'test_bundled_weights_keep_their_accuracy',
@@ -123,6 +125,22 @@ def test_load_model_hub_offline_names_the_files_to_copy(tmp_path, monkeypatch):
         load_model("hf://ibm-granite/granite-timeseries-ttm-r2")
 
 # %% ../../../nbs/tests/09_model/10_test_checkpoint.ipynb #07d926df
+def test_load_model_from_a_hub_brings_the_graph_of_a_saved_checkpoint(tmp_path, monkeypatch):
+    saved = weekly_model().save(tmp_path / "saved")
+
+    def download(repository, revision, allow_patterns):
+        folder = tmp_path / repository.replace("/", "--")
+        folder.mkdir()
+        for pattern in allow_patterns:
+            for file in saved.glob(pattern):
+                shutil.copy(file, folder)
+        return str(folder)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    model = load_model("hf://company/weekly@main")
+    assert model.weights_hash == weekly_model().weights_hash and "onnxruntime" in model.engine
+
+
 def test_load_model_hub_offline_uses_the_cache(tmp_path, monkeypatch):
     from huggingface_hub import constants
     from tsfm_public.models.tinytimemixer import TinyTimeMixerConfig, TinyTimeMixerForPrediction
@@ -344,6 +362,15 @@ def test_predict_arrays_masked_values_have_no_effect():
     changed = np.where(observed, values, 1e9)
     plain, other = (weekly_model().predict_arrays(part, observed)[0] for part in (values, changed))
     assert np.array_equal(plain, other)
+
+
+@pytest.mark.parametrize("week", [-1, -45, -97])
+def test_predict_arrays_absurd_value_equals_not_observed(week):
+    values, observed = some_demand(8)
+    absurd, hidden = values.copy(), observed.copy()
+    absurd[:, week], observed[:, week], hidden[:, week] = 1e6 * values.max(axis=1), True, False
+    seen, unseen = (weekly_model().predict_arrays(*inputs)[0] for inputs in ((absurd, observed), (values, hidden)))
+    assert np.array_equal(seen, unseen)
 
 
 def test_predict_arrays_padding_equals_not_observed():
