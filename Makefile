@@ -30,11 +30,11 @@ development: .venv/.development
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
 
 .venv/.installed: .venv/bin/uv settings.ini setup.py constraints.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[train,desk,sources,serve,registry]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[references,train,desk,sources,serve,registry]'
 	touch $@
 
 .venv/.development: .venv/.installed
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[train,desk,sources,serve,registry,keys,bench,docs,dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[references,train,desk,sources,serve,registry,keys,bench,docs,dev]'
 	touch $@
 
 # Check: notebooks without outputs, exports in step with the notebooks, order of imports, style, lint. Under 30 seconds.

@@ -17,8 +17,10 @@ from windows import RESULTS
 
 from ttm_notebooks.panel.panel import Panel
 from ttm_notebooks.evaluation.backtest import backtest, earliest_history
-from ttm_notebooks.forecast.models import AutoTheta, Ensemble, FineTuned, SeasonalNaive, ZeroShot
-from ttm_notebooks.evaluation.calibration import calibrated, calibration_cutoffs, calibration_table
+from ttm_notebooks.forecast.models import AutoTheta, FineTuned, SeasonalNaive, ZeroShot
+from ttm_notebooks.forecast.ensemble import Ensemble
+from ttm_notebooks.evaluation.calibration import calibrated, calibration_cutoffs
+from ttm_notebooks.evaluation.calibration_table import calibration_table
 from ttm_notebooks.model.checkpoint import load_model
 from ttm_notebooks.model.strategies import settle_strategy
 

@@ -41,7 +41,8 @@ from ttm_notebooks.core.files import atomic_write, hash_file, hash_json
 from ttm_notebooks.core.metrics import bootstrap_interval, mase
 from ttm_notebooks.panel.panel import Panel
 from ttm_notebooks.evaluation.backtest import BacktestResult, Cutoff, backtest, earliest_history, measure, plan_cutoffs
-from ttm_notebooks.forecast.models import Ensemble, ForecastModel, FineTuned, ZeroShot, default_models
+from ttm_notebooks.forecast.models import ForecastModel, ZeroShot
+from ttm_notebooks.forecast.blend import default_models
 from ttm_notebooks.evaluation.model_selection import run_policy
 from ttm_notebooks.evaluation.calibration import calibrated, calibration_cutoffs
 from ttm_notebooks.forecast.planned_model import models_with_plans
@@ -146,9 +147,7 @@ def own_peer(model: ForecastModel, name: str) -> Peer:
 def methods_by_name(model: str, strategy: str, steps: int) -> dict[str, Peer]:
     """All peers and our own methods, by name."""
     network = load_model(model)
-    ours = (own_peer(ZeroShot(network), "ours, zero-shot"),
-            own_peer(FineTuned(network, strategy, options={"steps": steps}), f"ours, fine-tuned ({strategy})"))
-    return {peer.name: peer for peer in (*methods.peers(), *ours)}
+    return {peer.name: peer for peer in (*methods.peers(), own_peer(ZeroShot(network), "ours, zero-shot"))}
 
 
 @dataclass(frozen=True)
@@ -271,13 +270,10 @@ def own_rows(benchmark: Benchmark, panel: Panel, options: argparse.Namespace) ->
         load_model(options.model),
         options.strategy,
         earliest_history(panel.n_weeks, benchmark.horizon),
+        panel.n_series,
         steps=options.steps,
     )
-    kept = [
-        model
-        for model in models
-        if model.name in ("SeasonalNaive", "AutoTheta", "ZeroShot", "FineTuned") or model is models[-1]
-    ]
+    kept = [model for model in models if model.name != "AutoTheta"]
     result = apply_policy(benchmark, panel, models, kept, options.cache / benchmark.name, options.jobs)
     labels = {
         "ZeroShot": "ours, zero-shot, calibrated",
@@ -285,7 +281,7 @@ def own_rows(benchmark: Benchmark, panel: Panel, options: argparse.Namespace) ->
         models[-1].name: "ours, blend, calibrated",
         "policy": "ours, policy, calibrated",
     }
-    for name, label in labels.items():
+    for name, label in ((name, label) for name, label in labels.items() if name in result.kinds):
         yield from rows_of(
             benchmark,
             panel,
@@ -301,16 +297,16 @@ def planned_rows(benchmark: Benchmark, folder: Path, options: argparse.Namespace
     """Our models with the plans of promotions.py: they know more than the peers, so no comparison counts these rows."""
     panel, model = promotions.read_panel(folder), load_model(options.model)
     plain = default_models(
-        model, options.strategy, earliest_history(panel.n_weeks, benchmark.horizon), steps=options.steps
+        model, options.strategy, earliest_history(panel.n_weeks, benchmark.horizon), panel.n_series, steps=options.steps
     )
-    average = Ensemble((*plain[-1].parts, ZeroShot(model)))
-    planned = models_with_plans([*plain, average], promotions.PLANS, fallback="others")
+    rivals = [candidate for candidate in plain if candidate.name != "AutoTheta"]
+    planned = models_with_plans(rivals, promotions.PLANS, fallback="others")
     result = apply_policy(benchmark, panel, [plain[0], *planned], planned, options.cache / "promotions", options.jobs)
     names = [
         next(wrapped.name for wrapped in planned if wrapped.name.startswith(start))
-        for start in ("ZeroShot", "FineTuned")
+        for start in ("ZeroShot", "Blend")
     ] + ["policy"]
-    for name, label in zip(names, ("zero-shot", f"fine-tuned ({options.strategy})", "policy")):
+    for name, label in zip(names, ("zero-shot", "blend", "policy")):
         yield from rows_of(
             benchmark,
             panel,
@@ -328,7 +324,7 @@ def tasks_of(
     """The tasks of every method: the untuned network reads 104 weeks, the tuned network all, a peer runs with both."""
     ours = (options.model, options.strategy, options.steps)
     tasks = {}
-    for name in methods_by_name(*ours):
+    for name in (name for name in methods_by_name(*ours) if name.startswith("ours") or not options.keep_peers):
         contexts = ("104",) if "zero-shot" in name else ("all",) if name.startswith("ours") else tuple(CONTEXTS)
         for context in contexts:
             tasks[name, context] = [
@@ -338,13 +334,19 @@ def tasks_of(
     return tasks
 
 
+def kept_peers(benchmark: Benchmark, options: argparse.Namespace) -> list[dict[str, object]]:
+    """The peers' rows of an earlier table: their methods, versions and data are the same."""
+    table = pd.read_csv(options.out / "leaderboard.csv")
+    return table[(table["set"] == benchmark.name) & (table["kind"] == "peer")].drop(columns="weights").to_dict("records")
+
+
 def board(benchmark: Benchmark, folder: Path, options: argparse.Namespace) -> list[dict[str, object]]:
     """All rows of one set."""
     panel = panel_at(benchmark.name, folder, options.cache / "leaderboard")
     tasks = tasks_of(benchmark, folder, panel, options)
     waiting = [task for part in tasks.values() for task in part if not task.path(task.past()).exists()]
     run_all(waiting, options.jobs, benchmark.name)
-    rows = []
+    rows = kept_peers(benchmark, options) if options.keep_peers else []
     for (name, context), part in tasks.items():
         windows = list(zip(benchmark.cutoffs(panel), map(stored, part)))
         kind = "ours" if name.startswith("ours") else "peer"
@@ -619,5 +621,6 @@ if __name__ == "__main__":
     parser.add_argument("--model", default="weekly", help="checkpoint, as load_model takes it")
     parser.add_argument("--strategy", default="auto", help="fine-tuning strategy")
     parser.add_argument("--steps", type=int, default=150, help="fine-tuning steps per cutoff")
+    parser.add_argument("--keep-peers", action="store_true", help="take the peers' rows from the table in --out")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the table and the figures")
     main(parser.parse_args())

@@ -26,7 +26,8 @@ from ttm_notebooks.panel.covariates import require_plans, with_holidays
 from ttm_notebooks.panel.panel import Panel
 from ttm_notebooks.panel.scaler import WindowScaler
 from ttm_notebooks.evaluation.backtest import backtest, earliest_history, plan_cutoffs
-from ttm_notebooks.forecast.models import Ensemble, ForecastModel, ZeroShot, default_models
+from ttm_notebooks.forecast.models import ForecastModel, ZeroShot
+from ttm_notebooks.forecast.blend import default_models
 from ttm_notebooks.forecast.engine import Forecast, history_flags, with_flags
 from ttm_notebooks.evaluation.model_selection import run_policy
 from ttm_notebooks.forecast.planned_model import PlannedModel, models_with_plans
@@ -235,9 +236,10 @@ def main() -> None:
     """Backtest without plans, with plans and with the other methods; write promotions.csv and print the bar."""
     options = arguments(__doc__)
     panel, model = read_panel(options.data), load_model(options.model)
-    plain = default_models(model, options.strategy, earliest_history(panel.n_weeks, 13), steps=options.steps)
-    ensembles = [candidate for candidate in plain if isinstance(candidate, Ensemble) and len(candidate.parts) == 3]
-    planned = models_with_plans([*plain, Ensemble((*ensembles[0].parts, ZeroShot(model)))], PLANS, fallback="others")
+    plain = default_models(model, options.strategy, earliest_history(panel.n_weeks, 13), panel.n_series,
+                           steps=options.steps)
+    rivals = [candidate for candidate in plain if candidate.name != "AutoTheta"]
+    planned = models_with_plans(rivals, PLANS, fallback="others")
     rows, wapes, started = [], {}, time.perf_counter()
     for group, models in {
         "without": plain,

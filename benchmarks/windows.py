@@ -13,7 +13,7 @@ import pandas as pd
 
 from ttm_notebooks.panel.panel import Panel
 from ttm_notebooks.evaluation.backtest import backtest, earliest_history, plan_cutoffs
-from ttm_notebooks.forecast.models import default_models
+from ttm_notebooks.forecast.blend import default_models
 from ttm_notebooks.evaluation.model_selection import run_policy, selection_record
 from ttm_notebooks.evaluation.calibration import calibrated
 from ttm_notebooks.model.checkpoint import load_model
@@ -52,7 +52,8 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 def measure(panel: Panel, name: str, horizon: int, options: argparse.Namespace) -> pd.DataFrame:
     """Backtest the default models on `panel`, print the WAPE table, write `name`.csv and return its rows."""
     network = load_model(options.model)
-    models = default_models(network, options.strategy, earliest_history(panel.n_weeks, horizon), steps=options.steps)
+    models = default_models(network, options.strategy, earliest_history(panel.n_weeks, horizon), panel.n_series,
+                            steps=options.steps)
     cutoffs = plan_cutoffs(panel.n_weeks, horizon)
     started = time.perf_counter()
     result = calibrated(

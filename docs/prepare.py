@@ -12,6 +12,7 @@ import argparse
 import ast
 import base64
 import json
+import os
 import re
 import shutil
 import sys
@@ -39,7 +40,7 @@ def title_and_subtitle(notebook: Path) -> tuple[str, str]:
 
 
 def only_assertions(source: str) -> bool:
-    """Whether a cell only checks (assertions, or blocks that expect an error)."""
+    """Whether a cell holds assertions and nothing else."""
     try:
         body = ast.parse(source).body
     except SyntaxError:
@@ -66,20 +67,9 @@ def linked(text: str, page: Path, notebooks: dict[str, Path]) -> str:
 
     def link(match: re.Match) -> str:
         target = notebooks.get(match.group(1))
-        return f"[{match.group(1)}]({relative(target, page.parent)})" if target else f"`{match.group(1)}`"
+        return f"[{match.group(1)}]({Path(os.path.relpath(target, page.parent)).as_posix()})" if target else f"`{match.group(1)}`"
 
     return NOTEBOOK_NAME.sub(link, text)
-
-
-def relative(target: Path, folder: Path) -> str:
-    """`target` as seen from `folder`, both inside nbs/."""
-    steps = [".."] * len(folder.parts)
-    shared = 0
-    for left, right in zip(folder.parts, target.parts):
-        if left != right:
-            break
-        shared += 1
-    return "/".join([*steps[shared:], *target.parts[shared:]])
 
 
 def write_literate(target: Path) -> None:

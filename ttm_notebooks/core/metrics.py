@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['QUANTILE_LEVELS', 'QUANTILE_COLUMNS', 'wape', 'bias', 'mase', 'weighted_quantile_loss', 'coverage', 'interval_width',
-           'mean_from_quantiles', 'column_quantiles', 'bootstrap_interval']
+           'mean_from_quantiles', 'quantile_at', 'column_quantiles', 'bootstrap_interval']
 
 # %% ../../nbs/01_core/30_metrics.ipynb #1f77fad6
 import functools
@@ -108,6 +108,13 @@ def mean_from_quantiles(quantiles: np.ndarray, axis: int = -2,
     low = np.maximum(values[..., :1] - slope[..., :1] * levels[0], np.minimum(values[..., :1], 0))
     high = values[..., -1:] + slope[..., -1:] * (1 - levels[-1])
     return np.trapezoid(np.concatenate([low, values, high], axis=-1), x=[0.0, *levels, 1.0], axis=-1)
+
+# %% ../../nbs/01_core/30_metrics.ipynb #a08857c5
+def quantile_at(quantiles: np.ndarray, level: float, axis: int = -2) -> np.ndarray:
+    """The quantile of `level` between the thirteen `quantiles` along `axis`, on a straight line."""
+    columns = np.moveaxis(np.asarray(quantiles), axis, -1)
+    values = [np.interp(level, QUANTILE_LEVELS, column) for column in columns.reshape(-1, len(QUANTILE_LEVELS))]
+    return np.array(values).reshape(columns.shape[:-1])
 
 # %% ../../nbs/01_core/30_metrics.ipynb #61c9a0a7
 def column_quantiles(values: np.ndarray, levels: np.ndarray) -> np.ndarray:

@@ -18,12 +18,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from ..core.errors import UsageError
-from ..core.metrics import QUANTILE_LEVELS, coverage, wape
+from ..core.metrics import coverage, quantile_at, wape
 from ..dataset.yaml_lines import did_you_mean
 from ..evaluation.backtest import INTERVALS, BacktestResult, Cutoff
 from ..forecast.engine import Forecast
 from ..panel.panel import Panel
-from ..report.figures import BANDS, COLOURS, FIGURE_STYLE, CaptionedFigure
+from ..report.figure_style import COLOURS, FIGURE_STYLE, CaptionedFigure, figure_axes, legend_above
+from ..report.figures import BANDS
 
 # %% ../../nbs/16_desk/00_charts.ipynb #65eb241d
 def _labels_of(series: pd.DataFrame, label: str, code: str) -> list[str]:
@@ -74,8 +75,7 @@ def _unit(channel: str) -> str:
 # %% ../../nbs/16_desk/00_charts.ipynb #91172e39
 def _chart_axes(title: str, unit: str) -> tuple[Figure, Axes]:
     """A figure with a single pair of axes, as wide as a page."""
-    figure = Figure(figsize=(10, 3.6), layout="constrained")
-    axis = figure.subplots()
+    figure, ((axis,),) = figure_axes(3.6)
     axis.set_title(title, pad=20)  # above the legend, which stands over the plot
     axis.set_ylabel(f"{unit} per week")
     axis.grid(axis="x", visible=False)
@@ -86,7 +86,7 @@ def _finish(axis: Axes) -> None:
     """Let the vertical axis begin at zero (or below, for netted returns), and put the legend above the plot."""
     axis.set_ylim(bottom=min(0.0, axis.dataLim.ymin) if np.isfinite(axis.dataLim.ymin) else 0.0)
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=6, borderaxespad=0.2, handlelength=1.6)
+    legend_above(axis)
 
 
 def _known(panel: Panel, row: int, channel: int) -> np.ndarray:
@@ -104,17 +104,22 @@ def _draw_history(axis: Axes, panel: Panel, row: int, channel: int, weeks: int |
         axis.plot(days[out], values[out], "o", ms=4, color=COLOURS["down"], label="stock-out")
 
 # %% ../../nbs/16_desk/00_charts.ipynb #d74d6add
+def _change_text(now: np.ndarray, before: np.ndarray, weeks: str) -> str:
+    """How much more or less than `weeks` the sum is, over the weeks known in both; empty without such weeks."""
+    known = np.isfinite(now) & np.isfinite(before)
+    if not known.any() or before[known].sum() <= 0:
+        return ""
+    change = now[known].sum() / before[known].sum() - 1
+    return f", {abs(change):.1%} {'more' if change >= 0 else 'less'} than in the same weeks {weeks}"
+
+
 def _year_sentence(values: np.ndarray, unit: str) -> str:
     """The last 52 weeks of a series beside the 52 weeks before, in a sentence."""
     last, before = values[-52:], values[-104:-52]
     if not np.isfinite(last).any():
         return f"No week of the last 52 was observed ({unit})."
-    pairs = np.isfinite(last[-len(before):]) & np.isfinite(before) if len(before) == 52 else np.zeros(0, bool)
-    text = f"The last {len(last)} weeks sum to {np.nansum(last):,.0f} {unit}"
-    if pairs.any() and before[pairs].sum() > 0:
-        change = last[pairs].sum() / before[pairs].sum() - 1
-        text += f", {abs(change):.1%} {'more' if change >= 0 else 'less'} than in the same weeks a year before"
-    return f"{text}."
+    change = _change_text(last, before, "a year before") if len(before) == 52 else ""
+    return f"The last {len(last)} weeks sum to {np.nansum(last):,.0f} {unit}{change}."
 
 
 def _gap_sentence(panel: Panel, row: int, channel: int) -> str:
@@ -145,14 +150,9 @@ def panel_chart(panel: Panel, series: int | str = 0, channel: str | None = None,
 def _draw_forecast(axis: Axes, weeks: np.ndarray, mean: np.ndarray, quantiles: np.ndarray) -> None:
     """Draw the mean [H] and, where there are quantiles [13, H], the bands."""
     for level, shade in BANDS.items() if len(quantiles) else ():
-        low, high = (_quantile(quantiles, (1 + side * level) / 2) for side in (-1, 1))
+        low, high = (quantile_at(quantiles, (1 + side * level) / 2) for side in (-1, 1))
         axis.fill_between(weeks, low, high, color=shade, lw=0, label=f"{level:.0%} interval")
     axis.plot(weeks, mean, color=COLOURS["forecast"], lw=2, label="forecast")
-
-
-def _quantile(quantiles: np.ndarray, level: float) -> np.ndarray:
-    """A quantile [H] between the stored ones [13, H], on a straight line."""
-    return np.array([np.interp(level, QUANTILE_LEVELS, column) for column in quantiles.T])
 
 # %% ../../nbs/16_desk/00_charts.ipynb #2a4d6b50
 def _last_year(panel: Panel, row: int, channel: int, weeks: np.ndarray) -> np.ndarray:
@@ -163,12 +163,9 @@ def _last_year(panel: Panel, row: int, channel: int, weeks: np.ndarray) -> np.nd
 
 def _future_sentence(mean: np.ndarray, before: np.ndarray | None, unit: str, flags: str) -> str:
     """The sum of a forecast, its change on last year, and its flags, in a sentence."""
-    text = f"The forecast for {len(mean)} weeks sums to {mean.sum():,.0f} {unit}"
-    known = np.isfinite(before) if before is not None else np.zeros(len(mean), bool)
-    if known.any() and before[known].sum() > 0:
-        change = mean[known].sum() / before[known].sum() - 1
-        text += f", {abs(change):.1%} {'more' if change >= 0 else 'less'} than in the same weeks of last year"
-    return f"{text}." + (f" Flags: {flags.replace(';', ', ')}." if flags else "")
+    change = "" if before is None else _change_text(mean, before, "of last year")
+    text = f"The forecast for {len(mean)} weeks sums to {mean.sum():,.0f} {unit}{change}."
+    return text + (f" Flags: {flags.replace(';', ', ')}." if flags else "")
 
 # %% ../../nbs/16_desk/00_charts.ipynb #271f19fc
 def _row_in(panel: Panel, series: pd.Series) -> int | None:

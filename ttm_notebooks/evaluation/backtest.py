@@ -35,7 +35,8 @@ from ..panel.panel import Panel, aggregate
 from ..panel.vintages import align
 from ..panel.abc_xyz import abc_xyz
 from ..panel.weekly_rows import SERIES_KEYS
-from ..forecast.models import Ensemble, ForecastModel, average, worker_pool
+from ..forecast.models import ForecastModel, worker_pool
+from ..forecast.ensemble import Ensemble, combined
 from ..forecast.cold_start import cold_start
 from ..forecast.engine import Forecast
 from ..forecast.reconciliation import PRICED, implied_price_bounds, reconcile
@@ -255,7 +256,7 @@ def _raw(model: ForecastModel, known: dict[str, dict[str, Forecast]]) -> dict[st
     if not isinstance(model, Ensemble):
         return known[model.key]
     members = [_raw(member, known) for member in model.parts]
-    return {level: average([member[level] for member in members], model.name, model.kind) for level in members[0]}
+    return {level: combined(model, [member[level] for member in members]) for level in members[0]}
 
 # %% ../../nbs/11_evaluation/00_backtest.ipynb #6fe758fd
 def _check(panel: Panel, models: Sequence[ForecastModel], horizon: int, cutoffs: Sequence[Cutoff]) -> None:
@@ -308,7 +309,7 @@ def backtest(panel: Panel, models: Sequence[ForecastModel], horizon: int = 26, c
     return BacktestResult(panel, horizon, tuple(cutoffs), {model.name: model.kind for model in models}, forecasts)
 
 # %% ../../nbs/11_evaluation/00_backtest.ipynb #58f9de9f
-HORIZON_BUCKETS = {"1-4": (0, 4), "5-13": (4, 13), "14-26": (13, 26)}
+HORIZON_BUCKETS = {"1-2": (0, 2), "3-4": (2, 4), "5-8": (4, 8), "9-13": (8, 13), "14-26": (13, 26)}
 MEDIAN = QUANTILE_LEVELS.index(0.5)  # position of the median among the quantile levels
 INTERVALS = {"80": (QUANTILE_LEVELS.index(0.1), QUANTILE_LEVELS.index(0.9)),
              "95": (QUANTILE_LEVELS.index(0.025), QUANTILE_LEVELS.index(0.975))}

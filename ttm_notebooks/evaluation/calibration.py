@@ -4,10 +4,9 @@
 
 # %% auto #0
 __all__ = ['LOWER', 'LARGEST_FACTOR', 'NO_GROUP', 'USUAL_SWING', 'PRIOR_BLOCKS', 'DOUBT', 'LEAST_CELLS', 'LEAST_BLOCKS',
-           'GROUP_DOUBT', 'CALIBRATED', 'UNCALIBRATED', 'FACTOR_KINDS', 'METHOD', 'CALIBRATION_ERRORS',
-           'CALIBRATION_COLUMNS', 'ScoredForecast', 'Calibrator', 'read_calibrator', 'fit_calibrator',
-           'apply_calibrator', 'calibration_groups', 'scored_forecasts', 'calibration_cutoffs', 'Calibrated',
-           'calibrated', 'calibration_table']
+           'GROUP_DOUBT', 'CALIBRATED', 'UNCALIBRATED', 'FACTOR_KINDS', 'METHOD', 'ScoredForecast', 'bucket_names',
+           'Calibrator', 'read_calibrator', 'fit_calibrator', 'apply_calibrator', 'calibration_groups',
+           'scored_forecasts', 'calibration_cutoffs', 'Calibrated', 'calibrated']
 
 # %% ../../nbs/11_evaluation/10_calibration.ipynb #873c9820
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +14,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from ..core.errors import TTMError, UsageError
 from ..core.files import hash_json
@@ -23,7 +21,7 @@ from ..core.metrics import column_quantiles, QUANTILE_LEVELS
 from ..panel.panel import Panel
 from ..panel.abc_xyz import abc_xyz
 from ttm_notebooks.evaluation.backtest import (
-    HORIZON_BUCKETS, INTERVALS, MEDIAN, MIN_CUTOFFS, POLICY, BacktestResult, Cutoff, measure,
+    HORIZON_BUCKETS, INTERVALS, MEDIAN, MIN_CUTOFFS, POLICY, BacktestResult, Cutoff,
 )
 from ..forecast.engine import Forecast
 
@@ -93,7 +91,7 @@ class _Cells:
     block: np.ndarray
 
 # %% ../../nbs/11_evaluation/10_calibration.ipynb #16a6e14b
-def _bucket_names(horizon: int) -> np.ndarray:
+def bucket_names(horizon: int) -> np.ndarray:
     """Name of the horizon bucket [H] of each week ahead."""
     first = [start for start, _ in HORIZON_BUCKETS.values()]
     return np.array(list(HORIZON_BUCKETS))[np.searchsorted(first, np.arange(horizon), side="right") - 1]
@@ -107,7 +105,7 @@ def _cells(past: ScoredForecast, block_weeks: int) -> _Cells:
     score = _scores(quantiles, np.where(past.scored, past.actual, 0.0)).transpose(0, 2, 3, 1)[past.scored]
     allowed = _allowed(quantiles).transpose(0, 2, 3, 1)[past.scored]
     number = past.forecast.weeks[:weeks].astype("datetime64[W]").astype(np.int64) // block_weeks
-    return _Cells(score, (score > 1) - allowed, _bucket_names(weeks)[week], past.groups[row],
+    return _Cells(score, (score > 1) - allowed, bucket_names(weeks)[week], past.groups[row],
                   np.array(past.forecast.channels)[channel], number[week])
 
 # %% ../../nbs/11_evaluation/10_calibration.ipynb #3036d2d0
@@ -280,9 +278,19 @@ def _factor_grid(calibrator: Calibrator, groups: np.ndarray, horizon: int) -> np
         known = calibrator.special.get(kind, {})
         return np.array([known.get(str(label), [1.0] * len(LOWER)) for label in labels])
 
-    buckets, channels = column("bucket", _bucket_names(horizon)), column("channel", calibrator.channels)
+    buckets, channels = _bucket_factors(calibrator, horizon), column("channel", calibrator.channels)
     return (np.array(calibrator.factors)[None, :, None, None] * column("group", groups)[:, :, None, None]
             * buckets.T[None, :, :, None] * channels.T[None, :, None, :])
+
+# %% ../../nbs/11_evaluation/10_calibration.ipynb #b578e053
+def _bucket_factors(calibrator: Calibrator, horizon: int) -> np.ndarray:
+    """Factors [H, 6] of the weeks ahead. A bucket is named by its first and last week, as in "5-8"; version 0.4.0 had
+    other buckets."""
+    factors = np.ones((horizon, len(LOWER)))
+    for name, values in calibrator.special.get("bucket", {}).items():
+        first, last = map(int, name.split("-"))
+        factors[first - 1:last] = values
+    return factors
 
 # %% ../../nbs/11_evaluation/10_calibration.ipynb #03d43650
 def apply_calibrator(calibrator: Calibrator, forecast: Forecast, groups: Sequence[str] | None = None) -> Forecast:
@@ -391,59 +399,3 @@ def calibrated(result: BacktestResult, extra: BacktestResult | None = None) -> C
                 forecasts[model, position][level] = fitted.apply(forecasts[model, position][level], groups[position])
             calibrators[model][level] = fit_calibrator(_cut(evidence, result.panel.n_weeks), channels)
     return Calibrated(replace(result, forecasts=forecasts), calibrators)
-
-# %% ../../nbs/11_evaluation/10_calibration.ipynb #56c2bcd4
-CALIBRATION_ERRORS = ("coverage80", "coverage95", "width80", "width95", "wql")
-CALIBRATION_COLUMNS = ("intervals", "model", "level", "scope", "key", "cells", *CALIBRATION_ERRORS)
-
-
-def _pooled(result: BacktestResult, model: str, level: str) -> tuple[np.ndarray, ...]:
-    """Actuals, mask, quantiles, means and groups of all reported cutoffs, series stacked; missing weeks are masked."""
-    steps, columns = max(cutoff.steps for cutoff in result.reported), []
-    for cutoff in result.reported:
-        padding = ((0, 0), (0, steps - cutoff.steps), (0, 0))
-        actual, scored = (np.pad(array, padding) for array in result.truth(cutoff, level))
-        forecast = result.forecasts[model, cutoff.position][level]
-        columns.append((actual, scored, forecast.quantiles[:, :, :steps], forecast.mean[:, :steps],
-                        calibration_groups(result.panels[level], level, cutoff.position)))
-    return tuple(np.concatenate(column) for column in zip(*columns))
-
-# %% ../../nbs/11_evaluation/10_calibration.ipynb #0ef2cef2
-def _scopes(groups: np.ndarray, channels: tuple[str, ...], steps: int) -> dict[tuple[str, str], np.ndarray]:
-    """Masks that broadcast to [N, steps, C] for all cells, each bucket, class and channel."""
-    buckets, masks = _bucket_names(steps), {("all", "all"): np.ones((1, 1, 1), bool)}
-    masks |= {("bucket", name): (buckets == name)[None, :, None] for name in HORIZON_BUCKETS if name in buckets}
-    masks |= {("class", str(name)): (groups == name)[:, None, None] for name in np.unique(groups) if name != NO_GROUP}
-    return masks | {("channel", name): (np.array(channels) == name)[None, None, :] for name in channels}
-
-# %% ../../nbs/11_evaluation/10_calibration.ipynb #215ced12
-def _table_row(columns: tuple[np.ndarray, ...], keep: np.ndarray) -> dict[str, float]:
-    """Coverage pooled over cells; width and loss per channel in units of its sales, then the mean over channels."""
-    actual, scored, quantiles, mean = columns[:4]
-    scored = scored & keep
-    channels = [number for number in range(actual.shape[2]) if scored[..., number].any()]
-    errors = [measure(actual[..., number], mean[..., number], quantiles[..., number], scored[..., number])
-              for number in channels]
-    cells = np.array([scored[..., number].sum() for number in channels])
-    row: dict[str, float] = {"cells": int(cells.sum())}
-    for name in CALIBRATION_ERRORS:
-        values = [by_metric[name] for by_metric in errors]
-        pooled = np.average(values, weights=cells) if name.startswith("coverage") else np.nanmean(values)
-        row[name] = float(pooled)
-    return row
-
-# %% ../../nbs/11_evaluation/10_calibration.ipynb #22a7ba85
-def calibration_table(results: Mapping[str, BacktestResult], levels: Sequence[str] | None = None) -> pd.DataFrame:
-    """Coverage, width and loss over the reported cutoffs, in rows of `CALIBRATION_COLUMNS`.
-
-    Column `intervals` holds the name in `results`, for example "before" and "after" calibration.
-    """
-    rows = []
-    for name, result in results.items():
-        for model in result.models if result.reported else ():
-            for level in levels or result.forecasts[model, result.reported[0].position]:
-                columns, labels = _pooled(result, model, level), {"intervals": name, "model": model, "level": level}
-                scopes = _scopes(columns[4], result.panel.channels, columns[0].shape[1])
-                rows += [labels | {"scope": scope, "key": key} | _table_row(columns, keep)
-                         for (scope, key), keep in scopes.items() if (columns[1] & keep).any()]
-    return pd.DataFrame(rows, columns=CALIBRATION_COLUMNS)

@@ -18,7 +18,8 @@ from ..core.metrics import QUANTILE_LEVELS
 from ..panel.covariates import Fallback, Plans, require_plans
 from ..panel.panel import Panel
 from .engine import Forecast, with_flags
-from .models import Ensemble, ForecastModel
+from .models import ForecastModel
+from .ensemble import Ensemble
 from .plan_effects import (BEND_WEEKS, Lifts, PlanEffects, learn_effects, plan_design, plan_lifts,
                                                  remove_effects)
 
@@ -174,5 +175,11 @@ def models_with_plans(
     models: Iterable[ForecastModel], covariates: Sequence[str], **options: Any
 ) -> tuple[ForecastModel, ...]:
     """Each model as a `PlannedModel` (ensembles part by part); `options` are `fallback`, `lagged` and `by_region`."""
-    return tuple(Ensemble(models_with_plans(model.parts, covariates, **options)) if isinstance(model, Ensemble)
+    return tuple(_ensemble_with_plans(model, covariates, **options) if isinstance(model, Ensemble)
                  else PlannedModel(model, tuple(covariates), **options) for model in models)
+
+
+def _ensemble_with_plans(ensemble: Ensemble, covariates: Sequence[str], **options: Any) -> Ensemble:
+    """The ensemble of the parts with plans, with the same weights."""
+    label = f"{ensemble.label} (plans)" if ensemble.label else ""
+    return replace(ensemble, parts=models_with_plans(ensemble.parts, covariates, **options), label=label)

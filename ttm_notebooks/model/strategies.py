@@ -22,7 +22,7 @@ class Strategy:
     description: str
 
 # %% ../../nbs/09_model/20_strategies.ipynb #1eede0b7
-HEAD = ("head.", "multi_quantile_head_block.")
+HEAD = ("head.", "multi_quantile_head_block.", "phase_decoder.")
 STRATEGIES = {strategy.name: strategy for strategy in (
     Strategy("bias", 3e-3, lambda name: name.endswith(".bias"), "additive terms only"),
     Strategy("head", 1e-3, lambda name: name.startswith(HEAD), "the forecast head"),

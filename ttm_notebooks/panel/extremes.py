@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['WEIGHT_FAR', 'WEIGHT_EXTREME', 'FACTOR_FAR', 'FACTOR_EXTREME', 'FACTOR_OF_ALL', 'FAR', 'EXTREME', 'cell_grades',
-           'extreme_cells', 'without_extremes', 'extreme_table', 'usable_weekly']
+           'without_extremes', 'extreme_table', 'usable_weekly']
 
 # %% ../../nbs/08_panel/42_extremes.ipynb #0a388f21
 from dataclasses import replace
@@ -86,27 +86,25 @@ def cell_grades(panel: Panel) -> np.ndarray:
                                            outliers[:, :, channel], largest)
     return grades
 
-# %% ../../nbs/08_panel/42_extremes.ipynb #f0fd294c
-def extreme_cells(panel: Panel) -> np.ndarray:
-    """True where a value cannot be a sale, bool [series, weeks, channels]; see the three cases in the notebook."""
-    return cell_grades(panel) == EXTREME
-
 # %% ../../nbs/08_panel/42_extremes.ipynb #c60e4103
-def without_extremes(panel: Panel) -> Panel:
-    """The panel with its `extreme_cells` unobserved; the same panel where there are none."""
-    extreme = extreme_cells(panel)
+def without_extremes(panel: Panel, grades: np.ndarray | None = None) -> Panel:
+    """The panel with its `EXTREME` cells unobserved; the same panel where there are none.
+
+    `grades` comes from `cell_grades`; None computes it.
+    """
+    extreme = (cell_grades(panel) if grades is None else grades) == EXTREME
     if not extreme.any():
         return panel
     return replace(panel, values=np.where(extreme, 0.0, panel.values), observed=panel.observed & ~extreme,
                    censored=panel.censored & ~extreme)
 
 # %% ../../nbs/08_panel/42_extremes.ipynb #2c5cfdd1
-def extreme_table(panel: Panel, grade: int = EXTREME) -> pd.DataFrame:
+def extreme_table(panel: Panel, grade: int = EXTREME, grades: np.ndarray | None = None) -> pd.DataFrame:
     """A row per cell of a grade: produto_cat, uf_cat, timestamp, channel, value, usual (median of the series).
 
-    The largest is first.
+    The largest is first. `grades` comes from `cell_grades`; None computes it.
     """
-    grades = cell_grades(panel)
+    grades = cell_grades(panel) if grades is None else grades
     rows, weeks, channels = np.nonzero(grades == grade)
     rest = replace(panel, observed=panel.observed & (grades == 0), censored=panel.censored & (grades == 0),
                    values=np.where(grades == 0, panel.values, 0.0))

@@ -9,6 +9,7 @@ __all__ = ['Batches', 'FRAME_ROLES', 'CHANNEL_ROLES', 'ALL_REGIONS', 'Frequency'
 # %% ../../nbs/08_panel/03_frames.ipynb #75529588
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ import pyarrow as pa
 from ..connectors.parsing import owning_week, read_days, read_labels
 from ..core.errors import DatasetError, UsageError
 from ..core.vocabulary import Vocabulary, extend_codes
+from ..core.week_spans import whole_weeks
 from .weekly_rows import KEYS, SERIES_KEYS, refuse_rows
 
 # %% ../../nbs/08_panel/03_frames.ipynb #ef75069a
@@ -230,15 +232,14 @@ def _weeks_of_periods(days: np.ndarray, name: str, label: PeriodLabel | None) ->
 
 # %% ../../nbs/08_panel/03_frames.ipynb #01443a2c
 def _covered_weeks(days: np.ndarray, weeks: np.ndarray) -> np.ndarray:
-    """True for rows [rows] outside a first or last week that begins later, or ends earlier, than weeks usually do."""
-    spans = (
-        pd.DataFrame({"week": weeks, "day": (days - weeks).astype(np.int64)}).groupby("week")["day"].agg(["min", "max"])
-    )
-    opens, closes = spans["min"].iloc[1:].mode(), spans["max"].iloc[:-1].mode()
-    late = len(opens) > 0 and spans["min"].iloc[0] > opens.min()
-    early = len(closes) > 0 and spans["max"].iloc[-1] < closes.max()
-    kept = spans.index[int(late) : len(spans) - int(early)]
-    return np.isin(weeks, kept.to_numpy().astype("datetime64[D]"))
+    """True for rows [rows] of the whole weeks, as `whole_weeks` gives them. Raises DatasetError if there is none."""
+    offsets = pd.Series((days - weeks).astype(np.int64)).groupby(weeks).agg(["min", "max"])
+    mondays = offsets.index.to_numpy().astype("datetime64[D]")
+    whole = whole_weeks(mondays.tolist(), offsets["min"].to_list(), offsets["max"].to_list(), date.max)
+    if whole is None:
+        raise DatasetError(f"no whole week: the rows touch {len(mondays)} partial week(s)",
+                           "at least one week from its usual first to its usual last day", "add earlier or later days")
+    return (weeks >= np.datetime64(whole[0])) & (weeks <= np.datetime64(whole[1]))
 
 # %% ../../nbs/08_panel/03_frames.ipynb #e17302a9
 class FrameRows(NamedTuple):
@@ -345,7 +346,7 @@ def read_frame(frame: pd.DataFrame, names: Mapping[str, str], options: FrameOpti
         _refuse_repeats(weekly, used, names)
     else:
         weeks = days - _weekday(days)
-        whole = _covered_weeks(days, weeks)
+        whole = _covered_weeks(days, weeks) if len(days) else np.zeros(0, dtype=bool)
         grouped = rows.assign(timestamp=weeks.astype("M8[us]"))[whole].groupby(list(KEYS), sort=True)
         weekly = grouped[list(options.channels)].sum(min_count=1).reset_index()
     if options.missing_week == "zero" and len(weekly):

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..ingest.findings import Finding
-from .extremes import EXTREME, FAR, extreme_table, without_extremes
+from .extremes import EXTREME, FAR, cell_grades, extreme_table, without_extremes
 from .panel import Panel
 from .weekly_rows import QUARTER
 
@@ -139,11 +139,14 @@ def unit_findings(panel: Panel) -> list[Finding]:
     return []
 
 # %% ../../nbs/08_panel/44_panel_findings.ipynb #19af118c
-def extreme_findings(panel: Panel) -> list[Finding]:
-    """Findings about the cells that are masked because they cannot be sales, and about those that are only far off."""
+def extreme_findings(panel: Panel, grades: np.ndarray) -> list[Finding]:
+    """Findings about the cells that are masked because they cannot be sales, and about those that are only far off.
+
+    `grades` comes from `cell_grades`.
+    """
     observed, findings = max(int(panel.observed.sum()), 1), []
     for code, grade in (("extreme_values", EXTREME), ("far_values", FAR)):
-        cells = extreme_table(panel, grade)
+        cells = extreme_table(panel, grade, grades)
         if cells.empty:
             continue
         shown = cells.head(5).merge(panel.series[["produto_cat", "uf_cat", "product", "region"]])
@@ -172,6 +175,7 @@ def flat_findings(panel: Panel) -> list[Finding]:
 # %% ../../nbs/08_panel/44_panel_findings.ipynb #2bc7f291
 def panel_findings(panel: Panel) -> list[Finding]:
     """Every finding about the series of a panel with names; extreme values are left out of the comparisons."""
-    clean = without_extremes(panel)
-    return [*extreme_findings(panel), *unit_findings(clean), *total_findings(clean), *twin_findings(clean),
+    grades = cell_grades(panel)
+    clean = without_extremes(panel, grades)
+    return [*extreme_findings(panel, grades), *unit_findings(clean), *total_findings(clean), *twin_findings(clean),
             *flat_findings(clean)]

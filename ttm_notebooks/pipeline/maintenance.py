@@ -159,9 +159,9 @@ def erase_step(settings: Settings, identifiers: Sequence[str], reason: str, toda
              f"all {len(changed.amounts)} sums of amounts as before; no trace remains")
 
 # %% ../../nbs/18_pipeline/30_maintenance.ipynb #df055c01
-PRIVATE_FILES = (
+PRIVATE_FILES = (  # what write_private writes below a data set's folder
     "cache/*.npz", "run/*.parquet", "run/dataset.json", "run/seal.json", "gate.json", "products.parquet",
-    "regions.parquet", "forecaster.json", "model.safetensors")  # what write_private writes below a data set's folder
+    "regions.parquet", "forecaster.json", "model.safetensors", "*.trees.json")
 
 # %% ../../nbs/18_pipeline/30_maintenance.ipynb #47707211
 def rotate_step(settings: Settings, old: str, progress: Progress = print) -> int:

@@ -20,9 +20,10 @@ from ..core.interrupts import stop_requested, stoppable
 from ..core.progress import begin_step, progress_bar
 from ..core.runs import RunRecord, finish_run, load_run, run_files, save_run, start_run
 from ..dataset.description import Dataset
+from ..evaluation.backtest import earliest_history
 from ..evaluation.model_selection import selection_record
 from ..evaluation.results import Results, load_results, save_results
-from ..forecast.models import left_out_finetuning
+from ..forecast.blend import left_out
 from ..panel.data_quality import QualityReport
 from ..panel.from_snapshot import panel_from
 from ..panel.panel import Panel
@@ -99,11 +100,13 @@ def _panel_and_evidence(
     panel = panel_from(snapshot, dataset, settings.horizon)
     models = models_for(panel, settings.horizon, load_network(settings.model, settings.device), settings.strategy,
                         settings.seed, dataset.plans_missing)
-    if left_out_finetuning(models):
-        progress('fine-tuning is not tried: it needs pip install "ttm-notebooks[train]"')
+    history = earliest_history(panel.n_weeks, settings.horizon)
+    missing = left_out(models, settings.strategy, history, panel.n_series)
+    for name in missing:
+        progress(ENGLISH(f"{name}_not_tried"))
     evidence = measure_past(panel, models, settings.horizon, settings.home / "cache", settings.jobs,
                             history_as_of(dataset, store, panel, settings.as_of), progress)
-    return panel, models, evidence
+    return panel, models, dataclasses.replace(evidence, left_out=missing)
 
 # %% ../../nbs/18_pipeline/20_run.ipynb #b700d13c
 def _computed_before(settings: Settings, run_id: str, progress: Progress) -> bool:

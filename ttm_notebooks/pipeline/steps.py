@@ -30,7 +30,8 @@ from ..evaluation.hindsight import revision_bias
 from ..evaluation.model_selection import SelectionPolicy, run_policy, selection_record
 from ..evaluation.results import RESULT_COLUMNS, Results
 from ..forecast.engine import Forecast, combine
-from ..forecast.models import MSTLETS, ForecastModel, default_models, left_out_finetuning
+from ..forecast.blend import default_models
+from ..forecast.models import AutoTheta, ForecastModel
 from ..forecast.planned_model import models_with_plans
 from ..ingest.landing import load_increment
 from ..ingest.published import PublishedRows, published_rows
@@ -156,11 +157,12 @@ def models_for(panel: Panel, horizon: int, network: "WeeklyModel | None" = None,
     `plans_missing` says what replaces plans that are absent ("refuse": nothing does), as in dataset.yaml.
     """
     history = earliest_history(panel.n_weeks, horizon)
-    plain = default_models(network, strategy, history, seed=seed, progress=False) if network else default_models()
+    options = {"seed": seed, "progress": False}
+    plain = default_models(network, strategy, history, panel.n_series, **options) if network else default_models()
     if not panel.future:
         return plain
     fallback = None if plans_missing == "refuse" else plans_missing
-    planned = [model for model in plain if not isinstance(model, MSTLETS)]
+    planned = [model for model in plain if not isinstance(model, AutoTheta)]
     return (*plain, *models_with_plans(planned, tuple(panel.future), fallback=fallback))
 
 # %% ../../nbs/18_pipeline/10_steps.ipynb #0f69c551
@@ -175,10 +177,14 @@ def load_network(model: str | None, device: str = "cpu") -> "WeeklyModel | None"
 # %% ../../nbs/18_pipeline/10_steps.ipynb #db38095f
 @dataclasses.dataclass(frozen=True)
 class PastEvidence:
-    """Evidence of the backtest: the selection policy with calibrated intervals, and `calibrators[model][level]`."""
+    """Evidence of the backtest: the selection policy with calibrated intervals, and `calibrators[model][level]`.
+
+    `left_out` names what no test could include (see `blend.left_out`).
+    """
 
     policy: SelectionPolicy
     calibrators: dict[str, dict[str, Calibrator]]
+    left_out: tuple[str, ...] = ()
 
 # %% ../../nbs/18_pipeline/10_steps.ipynb #074ac749
 def history_as_of(dataset: Dataset, store: Store, panel: Panel,
@@ -248,7 +254,7 @@ def fit_forecaster(folder: Path, panel: Panel, models: Iterable[ForecastModel], 
     policy = evidence.policy
     winner = next(model for model in models if model.name == policy.final.model)
     calibration = calibration_record(evidence.calibrators[winner.name], policy.coverage)
-    selection = selection_record(policy) | ({"left_out_finetuning": True} if left_out_finetuning(models) else {})
+    selection = selection_record(policy) | ({"left_out": list(evidence.left_out)} if evidence.left_out else {})
     fitted = Forecaster.fit(winner, panel, run_id=run_id, selection=with_selection_sentences(selection),
                             calibration=calibration, vocabulary=vocabulary)
     fitted.save(folder)

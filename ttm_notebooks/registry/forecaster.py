@@ -23,23 +23,31 @@ from ..core.files import hash_file, hash_json, staged_folder
 from ..core.keys import read_private, read_private_frame, write_private, write_private_frame
 from ..panel.panel import Panel, aggregate
 from ..evaluation.backtest import coherent
-from ..forecast.models import MSTLETS, AutoTheta, Ensemble, ForecastModel, SeasonalNaive, ZeroShot
+from ..forecast.models import MSTLETS, AutoTheta, ForecastModel, SeasonalNaive, ZeroShot
+from ..forecast.ensemble import Ensemble
+from ..forecast.gradient_boosting import LightGBM
+from ..forecast.phase_ridge import PhaseRidge
 from ..forecast.engine import Forecast
 from ..evaluation.calibration import UNCALIBRATED, Calibrator, calibration_groups
 from ..forecast.planned_model import PlannedModel, from_plans_record, plans_record
 
 # %% ../../nbs/12_registry/00_forecaster.ipynb #df689728
-BASELINE_TYPES = {baseline.name: baseline for baseline in (SeasonalNaive, MSTLETS, AutoTheta)}
+BASELINE_TYPES = {baseline.name: baseline for baseline in (SeasonalNaive, MSTLETS, AutoTheta, PhaseRidge)}
 
 # %% ../../nbs/12_registry/00_forecaster.ipynb #99e37a9d
 def _describe_model(model: ForecastModel, folder: Path, name: str = "weights") -> dict[str, Any]:
     """Describe a fitted model; networks are saved under `folder`/`name`. Raises UsageError for other kinds."""
     if isinstance(model, Ensemble):
-        return {"blend": [_describe_model(part, folder, f"{name}-{number}") for number, part in enumerate(model.parts)]}
+        parts = [_describe_model(part, folder, f"{name}-{number}") for number, part in enumerate(model.parts)]
+        given = {"weights": model.weights, "label": model.label}
+        return {"blend": parts, **{key: value for key, value in given.items() if value}}
     if isinstance(model, PlannedModel):
         return {"plans": plans_record(model), "inner": _describe_model(model.inner, folder, name)}
     if model.name in BASELINE_TYPES and model.kind == "baseline":
         return {"baseline": model.name}
+    if isinstance(model, LightGBM) and model.boosters is not None:
+        write_private(folder / f"{name}.trees.json", json.dumps(model.to_record()))
+        return {"trees": f"{name}.trees.json"}
     if not isinstance(model, ZeroShot):
         raise UsageError(f"{model.name} cannot be saved as it is", "a baseline, a network or an ensemble of them",
                          "fit it first: Forecaster.fit(model, panel)")
@@ -51,11 +59,15 @@ def _describe_model(model: ForecastModel, folder: Path, name: str = "weights") -
 def _read_model(description: dict[str, Any], folder: Path, device: str, dtype: str) -> ForecastModel:
     """The model of a description; ONNX Runtime is imported only if it names a network."""
     if "blend" in description:
-        return Ensemble(tuple(_read_model(part, folder, device, dtype) for part in description["blend"]))
+        parts = tuple(_read_model(part, folder, device, dtype) for part in description["blend"])
+        weights = description.get("weights")  # version 0.4.0 had equal weights only
+        return Ensemble(parts, weights and tuple(weights), description.get("label", ""))
     if "plans" in description:
         return from_plans_record(description["plans"], _read_model(description["inner"], folder, device, dtype))
     if "baseline" in description:
         return BASELINE_TYPES[description["baseline"]]()
+    if "trees" in description:
+        return LightGBM.from_record(json.loads(read_private(folder / description["trees"])))
     from ttm_notebooks.model.checkpoint import load_model
     network = load_model(folder / description["folder"], device=device, dtype=dtype)
     network = replace(network, uri=description["uri"])

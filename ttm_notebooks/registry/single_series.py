@@ -21,9 +21,9 @@ from ..panel.covariates import with_plan
 from ..panel.panel import Panel
 from ..panel.abc_xyz import abc_classes
 from ..panel.weekly_rows import SERIES_KEYS, WEEKS_PER_YEAR
-from ttm_notebooks.forecast.models import (
-    ENOUGH_ERRORS, LONGEST_HORIZON, SEASON_LENGTH, Ensemble, ForecastModel, ZeroShot,
-)
+from ..forecast.models import ENOUGH_ERRORS, LONGEST_HORIZON, SEASON_LENGTH, ForecastModel, ZeroShot
+from ..forecast.ensemble import Ensemble
+from ..forecast.gradient_boosting import TRAINED_AS
 from ..forecast.cold_start import HAND_OVER, with_new_series
 from ..forecast.engine import Forecast
 from ..forecast.reconciliation import LEAST_PRICES, PRICE_WEEKS, PRICED
@@ -66,7 +66,7 @@ FIXED_ROWS, FIXED_ROWS_ON_GPU = 2, 64
 def with_fixed_batches(model: ForecastModel) -> ForecastModel:
     """`model` whose networks compute the same number of rows in each call, so a row's digits depend on nothing else."""
     if isinstance(model, Ensemble):
-        return Ensemble(tuple(map(with_fixed_batches, model.parts)))
+        return replace(model, parts=tuple(map(with_fixed_batches, model.parts)))
     if isinstance(model, PlannedModel):
         return replace(model, inner=with_fixed_batches(model.inner))
     if not isinstance(model, ZeroShot) or not hasattr(model.model, "batch_rows"):
@@ -154,18 +154,22 @@ def _stacked(batch: Sequence[SingleSeries], channels: tuple[str, ...]) -> Panel:
         values[row, -len(series.weeks):] = np.where(series.observed, series.values, 0.0)
         observed[row, -len(series.weeks):] = series.observed
     table = pd.DataFrame({"produto_cat": np.arange(1, len(batch) + 1), "uf_cat": [series.uf_cat for series in batch],
-                          "flags": [""] * len(batch)})
+                          TRAINED_AS: [series.produto_cat for series in batch], "flags": [""] * len(batch)})
     return Panel(values, observed, np.zeros(values.shape, bool), weeks, table, channels, None, {}, {})
 
 # %% ../../nbs/12_registry/10_single_series.ipynb #73fc55bc
 def predict_independent(forecaster: Forecaster, batch: Sequence[SingleSeries],
                         classes: Sequence[str]) -> list[SeriesForecast]:
-    """Forecasts of independent series, 26 weeks each, in one call; `classes` are their ABC classes."""
-    forecast = forecaster.predict(_stacked(batch, forecaster.channels), LONGEST_HORIZON, groups=list(classes))
-    ahead, flags = 7 * np.arange(1, LONGEST_HORIZON + 1), forecast.series["flags"]
-    return [SeriesForecast(forecast.quantiles[row], forecast.mean[row],
-                           series.weeks[-1].astype("datetime64[D]") + ahead, flags.iloc[row])
-            for row, series in enumerate(batch)]
+    """Forecasts of independent series, 26 weeks each, in one call for each last week; `classes` are their ABC classes."""
+    answers: dict[int, SeriesForecast] = {}
+    for last in sorted({series.weeks[-1] for series in batch}):
+        numbers = [number for number, series in enumerate(batch) if series.weeks[-1] == last]
+        forecast = forecaster.predict(_stacked([batch[number] for number in numbers], forecaster.channels),
+                                      LONGEST_HORIZON, groups=[classes[number] for number in numbers])
+        for row, number in enumerate(numbers):
+            answers[number] = SeriesForecast(forecast.quantiles[row], forecast.mean[row], forecast.weeks,
+                                             forecast.series["flags"].iloc[row])
+    return [answers[number] for number in range(len(batch))]
 
 # %% ../../nbs/12_registry/10_single_series.ipynb #bfc92544
 def _inserted(panel: Panel, series: SingleSeries) -> tuple[Panel, int]:

@@ -16,7 +16,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from ..core.metrics import QUANTILE_COLUMNS, QUANTILE_LEVELS
+from ..core.metrics import QUANTILE_COLUMNS, quantile_at
 from ..evaluation.results import Results
 from ttm_notebooks.report.facts import (
     Change, change, class_errors, interval_coverage, labels, model_errors, past_forecasts, product_table,
@@ -37,10 +37,8 @@ BANDS = dict(zip((0.95, 0.8, 0.5), sns.light_palette(COLOURS["forecast"], 7).as_
 
 def _band(future: pd.DataFrame, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper line of a central interval, interpolated where its ends lie between stored quantiles."""
-    edges = [(1 - level) / 2, (1 + level) / 2]
     table = future[list(QUANTILE_COLUMNS)].to_numpy()
-    lower, upper = (np.array([np.interp(edge, QUANTILE_LEVELS, row) for row in table]) for edge in edges)
-    return lower, upper
+    return quantile_at(table, (1 - level) / 2, axis=-1), quantile_at(table, (1 + level) / 2, axis=-1)
 
 # %% ../../nbs/13_report/50_figures.ipynb #083ad0d9
 def _draw_fan(axis: Axes, texts: Translations, history: pd.Series, future: pd.DataFrame, weeks: int) -> float:

@@ -17,11 +17,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..evaluation.results import Results
-from ..registry.forecaster import BASELINE_TYPES
 from .facts import Change, Trust, change, quality_lights, trust, weekly_forecast, won_by_baseline
 from .quality_texts import error_alarms
 from ttm_notebooks.report.translations import (
-    Translations, amount, day, model_name, number, percent, rule_name, signed,
+    Translations, amount, day, has_network, model_name, number, percent, rule_name, signed,
 )
 
 # %% ../../nbs/13_report/30_html.ipynb #6b69b4b5
@@ -96,8 +95,7 @@ def _baseline_key(results: Results) -> str:
     if final.get("code") == "no_evidence":
         return "baseline_untested"
     compared = final.get("relative") or {}
-    only_rules = compared and all(set(name.split("+")) <= set(BASELINE_TYPES) for name in compared)
-    return "baseline_only" if only_rules else "baseline_won"
+    return "baseline_only" if compared and not any(map(has_network, compared)) else "baseline_won"
 
 
 def warnings(results: Results, texts: Translations) -> list[tuple[str, str]]:

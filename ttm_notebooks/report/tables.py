@@ -185,8 +185,8 @@ def rejected_tables(results: Results, texts: Translations, count: int = 50) -> F
     columns = {texts(name): first[name] for name in first.columns}
     left = [texts(name) for name in ("column", "value", "reason")]
     sentence = texts("rejected_sentence", rows=len(rows), reason=reasons.index[0])
-    return (paragraph(sentence) + html_table(by_reason, texts("rejected"), [texts("example")])
-            + html_table(columns, texts("rejected_shown", count=len(first)), left))
+    return (paragraph(sentence) + html_table(by_reason, texts("rejected"), [texts("example")], kind="reasons")
+            + html_table(columns, texts("rejected_shown", count=len(first)), left, kind="reasons"))
 
 # %% ../../nbs/13_report/40_tables.ipynb #5066dfac
 def _unbroken(model: str) -> Fragment:

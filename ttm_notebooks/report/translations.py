@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['TEXTS_FILE', 'TEXT_SECTIONS', 'CATALOGUE', 'DASH', 'PORTUGUESE', 'ENGLISH', 'NO_CHANGE', 'read_texts', 'text_fields',
            'Translations', 'translations_for', 'number', 'amount', 'short', 'percent', 'signed', 'day', 'month_name',
-           'week_number', 'unit', 'rule_name', 'model_name', 'regions_sentence', 'models_sentence', 'choice_sentence',
-           'policy_sentence', 'with_selection_sentences', 'revision_bias_sentence', 'quality_detail',
-           'with_quality_details', 'with_field_texts']
+           'week_number', 'unit', 'rule_name', 'model_name', 'regions_sentence', 'models_sentence', 'has_network',
+           'shares_sentence', 'choice_sentence', 'last_year_sentence', 'policy_sentence', 'with_selection_sentences',
+           'revision_bias_sentence', 'quality_detail', 'with_quality_details', 'with_field_texts']
 
 # %% ../../nbs/13_report/20_translations.ipynb #7f1d0260
 import dataclasses
@@ -244,25 +244,48 @@ def _refusal(texts: Translations, choice: Mapping) -> str:
                  gap=percent(texts, ratios[scope, key] - 1))
 
 # %% ../../nbs/13_report/20_translations.ipynb #9acf65d0
-_NETWORKS = ("ZeroShot", "FineTuned")  # how the names of models with the network begin
+_NETWORKS = ("ZeroShot", "FineTuned", "Blend")  # how the names of models with the network begin
+
+
+def has_network(name: str) -> bool:
+    """Whether the model of this name holds a network, alone or as a member."""
+    return any(member.startswith(_NETWORKS) for member in name.split("+"))
+
+
+def shares_sentence(texts: Translations, choice: Mapping) -> str:
+    """How much each member contributes to an ensemble, and where the shares come from; empty for a single model."""
+    weights = choice.get("weights") or {}
+    if not weights:
+        return ""
+    shares = ", ".join(f"{model_name(texts, name)} {percent(texts, share, 0)}" for name, share in weights.items())
+    name = model_name(texts, choice["model"])
+    return texts("choice_shares", model=name[:1].upper() + name[1:], shares=shares)
 
 
 def choice_sentence(texts: Translations, choice: Mapping) -> str:
     """Why this model makes the forecast, in one to three sentences; `choice` comes from `selection_record`."""
     model, relative, by_cutoff = choice["model"], choice["relative"], choice["by_origin"]
     others = {name: error for name, error in relative.items() if name != model}
-    if not others or model not in relative:
-        return texts("choice_no_evidence" if choice["code"] == "no_evidence" else "choice_alone", model=model)
+    if choice["code"] == "no_evidence" or not others or model not in relative:
+        key = "choice_no_evidence" if choice["code"] == "no_evidence" else "choice_alone"
+        return texts(key, model=model, tests=choice["full_tests"])
     rival = min(others, key=others.get)
     gap = relative[model] / relative[rival] - 1 if relative[rival] > 0 else 0.0
-    facts = {"model": model, "incumbent": choice["incumbent"], "runner_up": rival, "best": choice["best_baseline"],
+    facts = {"model": model, "default": choice["default"], "runner_up": rival, "best": choice["best_baseline"],
              "gap": percent(texts, abs(gap)), "side": texts("choice_below" if gap <= 0 else "choice_above"),
-             "margin": percent(texts, choice["margin"]), "cutoffs": choice["origins"],
+             "margin": percent(texts, choice["margin"], 0), "cutoffs": choice["origins"],
              "wins": sum(own < other for own, other in zip(by_cutoff[model], by_cutoff[rival]))}
-    neural = any(member.startswith(_NETWORKS) for name in relative for member in name.split("+"))
-    key = "choice_baseline" if neural else "choice_baseline_alone"
-    baseline = texts(key, **facts) if choice["kind"] == "baseline" else ""
-    return " ".join(filter(None, [texts(f"choice_{choice['code']}", **facts), _refusal(texts, choice), baseline]))
+    alone = "" if any(map(has_network, relative)) else texts("choice_baseline_alone")
+    decision = texts(f"choice_{choice['code']}", **facts)
+    return " ".join(filter(None, [decision, _refusal(texts, choice), last_year_sentence(texts, choice), alone]))
+
+
+def last_year_sentence(texts: Translations, choice: Mapping) -> str:
+    """A plain word where the chosen model did not beat last year's sales; empty where it did, or without evidence."""
+    error, naive = (choice["relative"].get(name) for name in (choice["model"], "SeasonalNaive"))
+    if choice["model"] == "SeasonalNaive" or error is None or naive is None or error < naive:
+        return ""
+    return texts("choice_not_better_than_last_year", model=choice["model"], gap=percent(texts, error / naive - 1))
 
 # %% ../../nbs/13_report/20_translations.ipynb #9e7b10eb
 def policy_sentence(texts: Translations, selection: Mapping) -> str:
@@ -284,9 +307,10 @@ def with_selection_sentences(selection: Mapping) -> dict:
         return {**choice, "reason": choice_sentence(PORTUGUESE, choice), "reason_en": choice_sentence(ENGLISH, choice)}
 
     def final(texts: Translations) -> str:
-        """The sentence of the final choice, and what was not tried."""
-        left_out = texts("finetuning_not_tried") if selection.get("left_out_finetuning") else ""
-        return " ".join(filter(None, [choice_sentence(texts, selection["final"]), left_out]))
+        """Why this model, who contributes how much, and what was not tried."""
+        left_out = [texts(f"{name}_not_tried") for name in selection.get("left_out", [])]
+        sentences = [choice_sentence(texts, selection["final"]), shares_sentence(texts, selection["final"]), *left_out]
+        return " ".join(filter(None, sentences))
 
     record = {name: value for name, value in selection.items() if name != "id"}
     record |= {"choices": [explained(choice) for choice in selection["choices"]],

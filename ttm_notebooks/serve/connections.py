@@ -18,9 +18,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 
-from ..core.errors import UsageError
 from .descriptors import connection_limit
-from .middleware import address_group, is_local
+from .middleware import address_group, is_local, require_positive
 
 # %% ../../nbs/15_serve/60_connections.ipynb #fcada0ee
 @dataclass(frozen=True)
@@ -46,8 +45,7 @@ class ConnectionLimits:
     pipelined: int = 16
 
     def __post_init__(self) -> None:
-        if min(vars(self).values()) <= 0:
-            raise UsageError(f"connection limits {vars(self)}", "numbers above 0")
+        require_positive("connection limits", vars(self))
 
 # %% ../../nbs/15_serve/60_connections.ipynb #9139b666
 class ConnectionGate:

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..evaluation.backtest import BacktestResult, backtest
 from ..forecast.engine import Forecast
-from ..forecast.models import MSTLETS, AutoTheta, Ensemble, ForecastModel, SeasonalNaive
+from ..forecast.models import MSTLETS, AutoTheta, ForecastModel, SeasonalNaive
+from ..forecast.ensemble import Ensemble
 from .panels import panel_of
 
 # %% ../../nbs/20_testing/25_backtests.ipynb #3ee0659b

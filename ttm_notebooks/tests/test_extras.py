@@ -83,13 +83,13 @@ except SystemExit as stop:
 def test_ttm_forecast_without_train_imports_no_torch_and_says_what_it_left_out(without_torch, company, tmp_path):
     environment = os.environ | without_torch
     words = ["forecast", str(company), "--out", str(tmp_path)]
-    missing = MISSING.format(names="").replace("'torch', ", "")  # torch itself refuses to be imported
+    missing = MISSING.format(names="'statsforecast'").replace("'torch', ", "")  # torch itself refuses to be imported
     done = subprocess.run([sys.executable, "-c", missing + COMMAND, *words], capture_output=True, text=True,
                           env=environment)
     assert json.loads(done.stdout.splitlines()[-1]) == [0, False], done.stderr
-    assert done.stderr.count('fine-tuning is not tried: it needs pip install "ttm-notebooks[train]"') == 1
+    assert 'AutoTheta was not computed: it needs an extra package' in done.stderr
     (selection,) = tmp_path.rglob("run/gate.json")
-    assert "Fine-tuning was not tried" in json.loads(selection.read_text())["final"]["reason_en"]
+    assert "AutoTheta was not computed" in json.loads(selection.read_text())["final"]["reason_en"]
 
 # %% ../../nbs/tests/94_test_extras.ipynb #a6e0be56
 REPORT = """
@@ -149,14 +149,15 @@ def test_finetune_in_a_notebook_without_train_names_the_extra():
 
 # %% ../../nbs/tests/94_test_extras.ipynb #eb0f3d17
 SELECTION = """
-from ttm_notebooks.forecast.models import default_models, left_out_finetuning
+from ttm_notebooks.forecast.blend import default_models, left_out
 from ttm_notebooks.report.translations import with_selection_sentences
 from ttm_notebooks.testing.panels import LastMeanNetwork
-models = default_models(LastMeanNetwork())
-print([model.name for model in models][4:], left_out_finetuning(models))
+models = default_models(LastMeanNetwork(), weeks=200, series=20)
+print([model.name for model in models], left_out(models, "auto", 200, 20))
 """
 
 
 def test_default_models_without_train_hold_the_network_as_it_is():
-    names = ["ZeroShot", "SeasonalNaive+ZeroShot", "SeasonalNaive+AutoTheta+ZeroShot"]
-    assert output_of(MISSING.format(names="") + SELECTION, {}) == f"{names} True"
+    names = ["SeasonalNaive", "LightGBM", "PhaseRidge", "ZeroShot", "Blend"]
+    missing = MISSING.format(names="'statsforecast', 'numba'")
+    assert output_of(missing + SELECTION, {}) == f"{names} ('finetuning', 'references')"

@@ -20,7 +20,7 @@ import ttm_notebooks
 from .. import Panel
 from ..core.errors import TTMError, UsageError
 from ..facade import PUBLIC_NAMES, load_public_name
-from ..forecast.models import default_models
+from ..forecast.blend import default_models
 from ..testing.panels import LastMeanNetwork
 
 # %% ../../nbs/tests/21_test_facade.ipynb #3b42bbf2

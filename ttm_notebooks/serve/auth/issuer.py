@@ -207,8 +207,8 @@ class _Signer:
     """Keys of the issuer at `url`, stored in `folder`; `now` returns seconds since 1970."""
 
     def __init__(
-        self, folder: str | Path, url: str, audience: str, algorithm: str, now: Callable[[], float],
-        on_event: EventListener | None = None,
+        self, folder: str | Path, url: str = "http://127.0.0.1:8000/issuer", audience: str = "ttm",
+        algorithm: str = "ES256", now: Callable[[], float] = time.time, on_event: EventListener | None = None,
     ):
         if algorithm not in SIGNING_ALGORITHMS:
             raise UsageError(f"the development issuer does not sign with {algorithm!r}",
@@ -286,13 +286,6 @@ class LocalIssuer(_Signer):
     `on_event` receives every grant and refusal before it happens; if it raises (AuditUnavailable), nothing is granted.
     Raises UsageError for an address that other machines can reach, and for an unknown algorithm.
     """
-
-    def __init__(
-        self, folder: str | Path, url: str = "http://127.0.0.1:8000/issuer", audience: str = "ttm",
-        algorithm: str = "ES256", now: Callable[[], float] = time.time, on_event: EventListener | None = None,
-    ):
-        super().__init__(folder, url, audience, algorithm, now, on_event)
-        logging.getLogger("ttm_notebooks").warning("%s Its address is %s.", DEVELOPMENT_WARNING, self.url)
 
     def _grant(self, action: str, claims: dict) -> str:
         """Access token for a login; recorded before it exists."""
@@ -395,6 +388,7 @@ def issuer_app(issuer: LocalIssuer, ca_bundle: str | None = None) -> LoopbackOnl
     from starlette.routing import Route
 
     secret = _client_state(issuer, ca_bundle)["secret"]
+    logging.getLogger("ttm_notebooks").warning("%s Its address is %s.", DEVELOPMENT_WARNING, issuer.url)
 
     def publish(request: Any) -> Any:
         return JSONResponse(issuer_document(issuer, f"{issuer.url}{request.scope['route'].path}"))

@@ -26,6 +26,7 @@ import pytest
 
 import ttm_notebooks
 from ...serve.launch import free_port
+from ...testing.command import QUICK_TTM
 
 # %% ../../../nbs/tests/19_cli/40_test_readme.ipynb #f273921b
 ROOT = Path(ttm_notebooks.__file__).resolve().parents[1]
@@ -130,7 +131,9 @@ def _server(folder: Path, command: str) -> Iterator[None]:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_readme_commands_serve_a_forecast(folder):
-    _shell(folder, "source .venv/bin/activate\nttm run data/rossmann --model none")
+    run = subprocess.run([*QUICK_TTM, "forecast", "data/rossmann", "--model", "none"], cwd=folder, env=_environment(),
+                         capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
     block = next(block for block in SHELL_BLOCKS if "ttm serve" in block)
     port = free_port()
     serve, request = block.replace(":8000", f":{port}").split("\n", 1)

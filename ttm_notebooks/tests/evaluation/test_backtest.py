@@ -34,7 +34,8 @@ from ttm_notebooks.evaluation.backtest import (
     BACKTEST_LEVELS, SCORE_COLUMNS, BacktestResult, Cutoff, backtest, coherent, forecast_levels, plan_cutoffs, scores,
     with_policy,
 )
-from ...forecast.models import AutoTheta, Ensemble, SeasonalNaive, ZeroShot
+from ...forecast.models import AutoTheta, SeasonalNaive, ZeroShot
+from ...forecast.ensemble import Ensemble
 from ...testing.panels import LastMeanNetwork, panel_of, seasonal_sales
 from ...testing.child_processes import Child
 

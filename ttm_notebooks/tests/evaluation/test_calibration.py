@@ -32,12 +32,19 @@ from hypothesis import strategies as st
 from ...core.errors import TTMError
 from ...core.metrics import QUANTILE_LEVELS, coverage, weighted_quantile_loss
 from ...evaluation.backtest import BacktestResult, Cutoff, backtest
-from ...forecast.models import Ensemble, SeasonalNaive, ZeroShot
+from ...forecast.models import SeasonalNaive, ZeroShot
+from ...forecast.ensemble import Ensemble
 from ...forecast.engine import Forecast
 from ttm_notebooks.evaluation.calibration import (
-    Calibrator, ScoredForecast, calibrated, calibration_cutoffs, calibration_groups, calibration_table, fit_calibrator,
+    Calibrator,
+    ScoredForecast,
+    calibrated,
+    calibration_cutoffs,
+    calibration_groups,
+    fit_calibrator,
     scored_forecasts,
 )
+from ...evaluation.calibration_table import calibration_table
 from ...testing.panels import LastMeanNetwork, panel_of
 
 # %% ../../../nbs/tests/11_evaluation/10_test_calibration.ipynb #1602762d

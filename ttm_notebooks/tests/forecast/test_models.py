@@ -36,8 +36,11 @@ from hypothesis import strategies as st
 from ...core.errors import TTMError, UsageError
 from ...core.metrics import QUANTILE_LEVELS
 from ...forecast import models as models_module
-from ...forecast.models import (AVERAGE, FALLBACK_FLAG, MSTLETS, NO_HISTORY, AutoTheta, Ensemble, FineTuned,
-                                           SeasonalNaive, ZeroShot, default_models, impute, worker_pool)
+from ttm_notebooks.forecast.models import (
+    AVERAGE, FALLBACK_FLAG, MSTLETS, NO_HISTORY, AutoTheta, FineTuned, SeasonalNaive, ZeroShot, impute, worker_pool,
+)
+from ...forecast.blend import default_models
+from ...forecast.ensemble import Ensemble
 from ...model import finetune
 from ...model.checkpoint import load_model
 from ...testing.panels import LastMeanNetwork, panel_of, seasonal_sales
@@ -203,8 +206,8 @@ def test_keys_differ_where_the_numbers_differ():
     tuned = [FineTuned(network), FineTuned(network, options={"steps": 3}), FineTuned(network, strategy="full")]
     models = (*default_models(), ZeroShot(network), replace(ZeroShot(network), name="Other"), *tuned)
     keys = [model.key for model in models]
-    assert len(set(keys)) == len(keys) == 9
-    assert [model.key for model in default_models()] == keys[:4]
+    assert len(set(keys)) == len(keys) == 10
+    assert [model.key for model in default_models()] == keys[:5]
 
 # %% ../../../nbs/tests/10_forecast/10_test_models.ipynb #57bee7dc
 @pytest.mark.parametrize("horizon", [0, 27, -1, 2.5, True])

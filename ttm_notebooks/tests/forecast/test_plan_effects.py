@@ -41,7 +41,8 @@ from ...core.errors import DatasetError, UsageError
 from ...core.metrics import wape
 from ...evaluation.backtest import Cutoff, backtest
 from ...forecast.engine import Forecast
-from ...forecast.models import AutoTheta, Ensemble, ForecastModel, SeasonalNaive
+from ...forecast.models import AutoTheta, ForecastModel, SeasonalNaive
+from ...forecast.ensemble import Ensemble
 from ...forecast.plan_effects import learn_effects
 from ...forecast.planned_model import PlannedModel, from_plans_record, models_with_plans, plans_record
 from ...panel.covariates import with_plan

@@ -45,6 +45,7 @@ def small_model(**overrides):
     with torch.random.fork_rng():
         torch.manual_seed(11)
         network = WeeklyMixer(network_config(**{"d_model": 16, "num_layers": 2, "norm_mlp": "BatchNorm", **overrides}))
+    torch.nn.init.normal_(network.phase_decoder.out.weight, std=0.01)  # at zero no gradient reaches what lies before it
     return model_of(network.eval(), "example/small")
 
 # %% ../../../nbs/tests/09_model/30_test_finetune.ipynb #e2b730dd
@@ -103,7 +104,7 @@ def parameters_of(network, strategy):
         return [module.bias for module in modules.values()
                 if isinstance(getattr(module, "bias", None), torch.nn.Parameter)]
     trained = {"spec_fc": [name for name in modules if name.rsplit(".", 1)[-1] in ("fc1", "fc2")], "full": [""],
-              "head": ["head", "multi_quantile_head_block"]}
+              "head": ["head", "multi_quantile_head_block", "phase_decoder"]}
     trained["decoder_head"] = ["decoder", *trained["head"]]
     return [parameter for name in trained[strategy] for parameter in modules[name].parameters()]
 
@@ -288,7 +289,7 @@ def test_finetune_bfloat16_trains_float32_weights():
     assert all(parameter.dtype == torch.float32 for parameter in result.model.torch_network().parameters())
     plain = finetune(small_model(), seasonal_panel(), "full", validation_weeks=0, **FAST)
     assert result.model.weights_hash != plain.model.weights_hash
-    np.testing.assert_allclose(result.history["train_loss"].iloc[-1], plain.history["train_loss"].iloc[-1], rtol=0.05)
+    np.testing.assert_allclose(result.history["train_loss"].iloc[-1], plain.history["train_loss"].iloc[-1], rtol=0.1)
 
 # %% ../../../nbs/tests/09_model/30_test_finetune.ipynb #0d23097d
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -8,7 +8,7 @@ __all__ = ['TINY', 'loss_of', 'test_scaled_windows_future_has_no_effect_on_the_c
            'train_until_step_five', 'test_pretrain_killed_run_continues_bit_for_bit', 'base_run',
            'test_pretrain_equal_seeds_give_equal_weights', 'test_pretrain_finished_run_is_not_trained_again',
            'test_pretrain_state_of_another_configuration_is_refused', 'test_pretrain_start_from_continues_a_checkpoint',
-           'test_pretrain_writes_card_curve_and_checkpoint', 'test_read_validation_unusable_folder_is_refused',
+           'test_pretrain_writes_card_curve_and_checkpoint', 'test_read_sets_unusable_folder_is_refused',
            'test_seasonal_naive_missing_week_takes_the_year_before']
 
 # %% ../../../nbs/tests/09_model/50_test_pretrain.ipynb #594706a1
@@ -30,9 +30,10 @@ from ...model import pretrain as training
 from ...model.checkpoint import load_model
 from ...model.network import network_config
 from ttm_notebooks.model.pretrain import (
-    PretrainConfig, pretrain, read_validation, scaled_windows, seasonal_naive, training_batch,
+    PretrainConfig, pretrain, scaled_windows, seasonal_naive, training_batch,
 )
 from ...model.prior import sample_demand
+from ...model.real_windows import read_sets
 from ...model.windows import WindowTensors, pinball_loss
 
 # %% ../../../nbs/tests/09_model/50_test_pretrain.ipynb #976b9c78
@@ -151,12 +152,12 @@ def test_pretrain_writes_card_curve_and_checkpoint(tmp_path):
     assert curve["step"].tolist() == [3, 6] and curve["loss"].between(0, 2).all()
 
 
-def test_read_validation_unusable_folder_is_refused(tmp_path):
+def test_read_sets_unusable_folder_is_refused(tmp_path):
     with pytest.raises(UsageError, match="no Parquet"):
-        read_validation(tmp_path)
+        read_sets(tmp_path)
     pd.DataFrame({"when": [1]}).to_parquet(tmp_path / "bad.parquet")
     with pytest.raises(UsageError, match="series_id, week"):
-        read_validation(tmp_path)
+        read_sets(tmp_path)
 
 # %% ../../../nbs/tests/09_model/50_test_pretrain.ipynb #bd47c06b
 def test_seasonal_naive_missing_week_takes_the_year_before():

@@ -7,8 +7,9 @@ __all__ = ['OWN', 'own_frame', 'test_from_frame_own_names_in_any_form_give_the_s
            'test_from_frame_without_region_has_one_region', 'test_label_of_a_panel_reads_back_as_the_same_panel',
            'test_from_frame_channels_as_a_text_is_one_channel', 'test_from_frame_covariates_reach_beyond_the_sales',
            'test_from_frame_zero_weeks_are_filled_from_the_first_row',
-           'test_daily_rows_give_the_weeks_of_the_warehouse', 'test_weekly_rows_on_sundays_follow_their_label',
-           'test_from_frame_mistake_gives_one_clear_error']
+           'test_daily_rows_give_the_weeks_of_the_warehouse',
+           'test_daily_rows_of_any_weeks_cover_the_whole_weeks_of_the_warehouse',
+           'test_weekly_rows_on_sundays_follow_their_label', 'test_from_frame_mistake_gives_one_clear_error']
 
 # %% ../../../nbs/tests/08_panel/03_test_frames.ipynb #cd3d7dc9
 import datetime
@@ -22,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ...core.errors import DatasetError, TTMError, UsageError
+from ...core.week_spans import whole_weeks
 from ...panel.panel import Panel
 from ...warehouse.weekly import build_weekly
 
@@ -100,6 +102,21 @@ def test_daily_rows_give_the_weeks_of_the_warehouse(offset, days, seed):
     panel = Panel.from_frame(rows, frequency="daily")
     assert panel.values[0, :, 0].tolist() == expected["vendas"].to_pylist()
     assert panel.weeks[0] == np.datetime64(expected["timestamp"][0].as_py(), "D")
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(3, 6)), min_size=1, max_size=6))
+def test_daily_rows_of_any_weeks_cover_the_whole_weeks_of_the_warehouse(spans):
+    mondays = [datetime.date(2024, 1, 1) + datetime.timedelta(7 * number) for number in range(len(spans))]
+    days = [monday + datetime.timedelta(offset) for monday, span in zip(mondays, spans) for offset in span]
+    rows = pd.DataFrame({"date": pd.to_datetime(days), "product": "A", "region": "SP", "units": 1.0})
+    whole = whole_weeks(mondays, *map(list, zip(*spans)), datetime.date.max)
+    if whole is None:
+        with pytest.raises(DatasetError, match="no whole week"):
+            Panel.from_frame(rows, frequency="daily")
+        return
+    weeks = Panel.from_frame(rows, frequency="daily").weeks
+    assert (weeks[0].item(), weeks[-1].item()) == whole
 
 
 @pytest.mark.parametrize(("label", "monday"), [("period_start", "2024-01-08"), ("period_end", "2024-01-01")])

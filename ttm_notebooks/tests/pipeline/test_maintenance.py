@@ -10,9 +10,10 @@ __all__ = ['FIRST', 'SECOND', 'THIRD', 'YAML', 'EXPORTS', 'WORDS', 'COMMANDS', '
            'test_command_unforeseen_error_quotes_no_cell', 'opens', 'owners', 'leave_unpublished_rows',
            'rotate_in_process', 'kept', 'rotated_files', 'test_rotate_killed_at_any_moment_keeps_every_file_readable',
            'main_code', 'test_rotate_registry_gets_new_key', 'test_rotate_from_none_encrypts_plain_files',
-           'test_rotate_third_key_changes_nothing', 'live', 'test_publish_to_erp_and_crm_sends_only_with_yes',
-           'test_publish_older_run_keeps_its_labels', 'test_erase_customers_from_file_erases_them',
-           'test_rotate_postgresql_says_server_encrypts', 'test_ingest_warehouse_by_reference_writes_there']
+           'test_rotate_from_none_encrypts_all_files_of_a_forecaster', 'test_rotate_third_key_changes_nothing', 'live',
+           'test_publish_to_erp_and_crm_sends_only_with_yes', 'test_publish_older_run_keeps_its_labels',
+           'test_erase_customers_from_file_erases_them', 'test_rotate_postgresql_says_server_encrypts',
+           'test_ingest_warehouse_by_reference_writes_there']
 
 # %% ../../../nbs/tests/18_pipeline/30_test_maintenance.ipynb #d5d5f8f1
 import contextlib
@@ -37,6 +38,7 @@ import pytest
 
 # %% ../../../nbs/tests/18_pipeline/30_test_maintenance.ipynb #5b3a2ef8
 import ttm_notebooks.pipeline.run as pipeline
+from ...pipeline import steps
 from ...model import finetune as training
 from ...cli.main import main
 from ...core import keys
@@ -48,6 +50,7 @@ from ttm_notebooks.core.keys import (
     is_encrypted,
     key_id_of,
     read_private,
+    rotate_folder,
     write_private,
 )
 from ...simulation.salesforce_server import crm_app
@@ -56,6 +59,9 @@ from ...simulation.postgres_server import postgres_programs, private_postgres
 from ...simulation.server import LocalServer
 from ...ingest.pseudonyms import PseudonymKey, customer_pseudonym
 from ...warehouse.snapshots import Warehouse
+from ...forecast.blend import default_blend
+from ...model.checkpoint import load_model
+from ...testing.panels import panel_of, seasonal_sales
 from ...registry.forecaster import Forecaster
 from ...registry.lifecycle import register_forecaster
 from ...registry.registry import Registry, list_versions, load_version, verified_folder
@@ -63,8 +69,8 @@ from ...evaluation.results import encrypted_result_name, load_results
 from ...pipeline.run import ingest_step
 from ...pipeline.settings import open_warehouse, pipeline_settings
 from ...testing.child_processes import start_from_server
-from ...testing.command import TTM
-from ...pipeline.maintenance import erase_step, publish_step, rotate_step
+from ...testing.command import QUICK_TTM, quick_models, uncovered_environment
+from ...pipeline.maintenance import PRIVATE_FILES, erase_step, publish_step, rotate_step
 
 # %% ../../../nbs/tests/18_pipeline/30_test_maintenance.ipynb #8b241dbe
 FIRST, SECOND, THIRD = (DataKey(bytes([number]) * 32) for number in (1, 2, 3))
@@ -122,7 +128,8 @@ def company(folder: Path, yaml: str = YAML) -> Path:
 # %% ../../../nbs/tests/18_pipeline/30_test_maintenance.ipynb #f80a724c
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
-    """The pseudonyms' key, no data key, none remembered."""
+    """The pseudonyms' key, no data key, none remembered; a single model, because these tests are about files."""
+    monkeypatch.setattr(steps, "default_models", quick_models)
     monkeypatch.setenv("TTM_TEST_PSEUDONYMS", "5e" * 32)
     monkeypatch.delenv("TTM_DATA_KEY", raising=False)
     keys._key_of.cache_clear()
@@ -172,16 +179,11 @@ def folders(tmp_path) -> dict[str, Path]:
 # %% ../../../nbs/tests/18_pipeline/30_test_maintenance.ipynb #2fbdc798
 def started(folders: dict[str, Path], *words: object, key: DataKey = FIRST) -> subprocess.Popen:
     """Start `ttm` with a key, in a new process group."""
-    env = os.environ | {
-        "TTM_DATA_KEY": key.secret.hex(),
-        "TTM_TEST_PSEUDONYMS": "5e" * 32,
-        "TMPDIR": str(folders["temporary"]),
-        "HOME": str(folders["home"]),
-        "OMP_NUM_THREADS": "1",
-    }
+    env = uncovered_environment(TTM_DATA_KEY=key.secret.hex(), TTM_TEST_PSEUDONYMS="5e" * 32,
+                                TMPDIR=str(folders["temporary"]), HOME=str(folders["home"]))
     env = {name: value for name, value in env.items() if name not in ("MPLCONFIGDIR", "XDG_CACHE_HOME", "IPYTHONDIR")}
     return subprocess.Popen(
-        [TTM, *map(str, words)],
+        [*QUICK_TTM, *map(str, words)],
         env=env,
         cwd=folders["work"],
         stdout=subprocess.PIPE,
@@ -219,9 +221,9 @@ def test_run_encrypted_and_killed_leaves_nothing_readable(folders, tmp_path, mon
     home, chance = with_deals(tmp_path / "small"), random.Random(5)
     everywhere = [*folders.values(), Path("/dev/shm")]
     words = ("run", home, "--out", folders["out"], "--model", "none", "--jobs", "1", "--regions", "SP", "--accept-quality")
-    for number in range(4):
+    for earliest, latest in ((1.5, 3.0), (3.0, 4.5), (4.5, 6.0)):
         process = started(folders, *words)
-        time.sleep(chance.uniform(1.5, 3.0) if number < 2 else chance.uniform(3.0, 8.0))
+        time.sleep(chance.uniform(earliest, latest))
         assert FIRST.secret.hex().encode() not in command_lines()
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -259,14 +261,14 @@ def encrypted_output(tmp_path_factory) -> Path:
     """The output folder of a forecast made with the key FIRST; the data set lies beside it."""
     base = tmp_path_factory.mktemp("encrypted_output")
     company(base / "small")
-    env = os.environ | {"TTM_DATA_KEY": FIRST.secret.hex(), "TTM_TEST_PSEUDONYMS": "5e" * 32, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [TTM, "forecast", str(base / "small"), "--out", str(base / "out"), "--model", "none", "--accept-quality"],
-        env=env,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "default_models", quick_models)
+        patch.setenv("TTM_DATA_KEY", FIRST.secret.hex())
+        patch.setenv("TTM_TEST_PSEUDONYMS", "5e" * 32)
+        keys._key_of.cache_clear()
+        words = ("forecast", base / "small", "--out", base / "out", "--model", "none", "--accept-quality")
+        assert main_code(*words) == 0
+    keys._key_of.cache_clear()
     return base / "out"
 
 # %% ../../../nbs/tests/18_pipeline/30_test_maintenance.ipynb #ec0799ea
@@ -485,6 +487,14 @@ def test_rotate_from_none_encrypts_plain_files(tmp_path, monkeypatch, capfd):
     assert main_code("rotate", home, "--out", tmp_path / "out", "--old", FIRST.secret.hex()) == 4
     message = capfd.readouterr().err
     assert "can be read by others" in message and FIRST.secret.hex() not in message
+
+# %% ../../../nbs/tests/18_pipeline/30_test_maintenance.ipynb #481464fa
+def test_rotate_from_none_encrypts_all_files_of_a_forecaster(tmp_path):
+    blend = default_blend(load_model("weekly"))
+    folder = Forecaster.fit(blend, panel_of(seasonal_sales(4, 133))).save(tmp_path / "forecaster")
+    rotate_folder(tmp_path, None, FIRST, PRIVATE_FILES, lambda path: path.name)
+    plain = {path.name for path in folder.rglob("*") if path.is_file() and not is_encrypted(path)}
+    assert plain == {"card.md", "config.json", "model.onnx"}
 
 # %% ../../../nbs/tests/18_pipeline/30_test_maintenance.ipynb #1bf0214d
 def test_rotate_third_key_changes_nothing(kept, monkeypatch, capfd):

@@ -9,7 +9,7 @@ __all__ = ['SCRIPT', 'shops', 'weekly', 'test_loaded_baseline_gives_same_numbers
            'test_id_is_the_hash_of_the_record', 'test_save_of_unfitted_model_is_refused',
            'test_levels_of_any_panel_add_up', 'test_zero_sales_are_forecast_as_zero',
            'test_forecaster_gives_the_forecasts_of_the_backtest', 'test_other_channels_and_horizons_are_refused',
-           'test_load_imports_onnxruntime_only_for_a_network_and_never_torch']
+           'test_load_imports_onnxruntime_only_for_a_network_and_never_torch', 'test_saved_trees_are_private']
 
 # %% ../../../nbs/tests/12_registry/00_test_forecaster.ipynb #9d3ff4dd
 import functools
@@ -26,7 +26,11 @@ import pytest
 from ...core.errors import TTMError, UsageError
 from ...core.files import hash_json
 from ...evaluation.backtest import Cutoff, backtest
-from ...forecast.models import MSTLETS, AutoTheta, Ensemble, FineTuned, SeasonalNaive, ZeroShot
+from ...forecast.models import MSTLETS, AutoTheta, FineTuned, SeasonalNaive, ZeroShot
+from ...forecast.blend import default_blend
+from ...forecast.ensemble import Ensemble
+from ...forecast.gradient_boosting import LightGBM
+from ...forecast.phase_ridge import PhaseRidge
 from ...registry.forecaster import Forecaster, calibration_record, forecaster_record
 from ...evaluation.model_selection import run_policy, selection_record
 from ...evaluation.calibration import calibrated
@@ -48,7 +52,8 @@ def weekly() -> WeeklyModel:
     return load_model("weekly")
 
 # %% ../../../nbs/tests/12_registry/00_test_forecaster.ipynb #3a0aea5f
-@pytest.mark.parametrize("model", [SeasonalNaive(), MSTLETS(), AutoTheta(), Ensemble((SeasonalNaive(), AutoTheta()))],
+@pytest.mark.parametrize("model", [SeasonalNaive(), MSTLETS(), AutoTheta(), PhaseRidge(), LightGBM(),
+                                   Ensemble((SeasonalNaive(), AutoTheta()), (0.25, 0.75), "Two")],
                          ids=lambda model: model.name)
 def test_loaded_baseline_gives_same_numbers(tmp_path, model):
     panel = shops()
@@ -65,7 +70,7 @@ def test_loaded_network_and_ensembles_give_same_numbers(tmp_path):
     panel = shops()
     tuned = FineTuned(weekly(), options={"steps": 2, "batch_size": 8, "check_every": 1}).fit(panel)
     nested = Ensemble((ZeroShot(weekly()), Ensemble((AutoTheta(), tuned))))
-    for number, model in enumerate((tuned, Ensemble((SeasonalNaive(), tuned)), nested)):
+    for number, model in enumerate((tuned, Ensemble((SeasonalNaive(), tuned)), nested, default_blend(weekly()))):
         original = Forecaster.fit(model, panel)
         loaded = Forecaster.load(original.save(tmp_path / str(number)))
         assert (loaded.name, loaded.kind) == (model.name, "model") and loaded.model.key == original.model.key
@@ -187,3 +192,15 @@ def test_load_imports_onnxruntime_only_for_a_network_and_never_torch(tmp_path):
     environment = {"PYTHONPATH": ":".join(filter(None, sys.path)), "PATH": ""}
     finished = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert finished.stdout.split() == ["SeasonalNaive", "False", "False", "ZeroShot", "True", "False"]
+
+# %% ../../../nbs/tests/12_registry/00_test_forecaster.ipynb #a97d9430
+def test_saved_trees_are_private(tmp_path, monkeypatch):
+    monkeypatch.setenv("TTM_DATA_KEY", bytes(range(32)).hex())
+    original = Forecaster.fit(default_blend(weekly()), shops())
+    folder = original.save(tmp_path / "forecaster")
+    (trees,) = folder.glob("*.trees.json")
+    assert b"num_leaves" not in trees.read_bytes()
+    assert Forecaster.load(folder).model.key == original.model.key
+    trees.write_bytes(trees.read_bytes()[:-1])
+    with pytest.raises(TTMError):
+        Forecaster.load(folder)

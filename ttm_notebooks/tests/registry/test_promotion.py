@@ -30,10 +30,10 @@ from ...evaluation.backtest import BacktestResult
 from ...forecast.models import AutoTheta
 from ...registry.forecaster import Forecaster
 from ttm_notebooks.evaluation.model_selection import (
-    MARGIN, clearly_better, reapply_rules, run_policy, selection_record,
+    clearly_better, reapply_rules, run_policy, selection_record,
 )
 from ttm_notebooks.registry.promotion import (
-    Evidence, Judgement, RefusalReason, compare_evidence, evidence_of, judge_promotion, networks_id, record_faults,
+    CHAMPION_MARGIN, Evidence, Judgement, RefusalReason, compare_evidence, evidence_of, judge_promotion, networks_id, record_faults,
 )
 from ...testing.backtests import backtest_by_region, backtest_with_errors
 
@@ -116,8 +116,8 @@ def test_promotion_on_same_data_follows_the_stability_rule(mine, theirs):
     champion = replace(champion, forecaster_id="other")
     judgement = judge_promotion(challenger, champion)
     assert judgement.comparison.basis == "same data" or codes(judgement)
-    worse = clearly_better(sum(theirs) / 6, sum(mine) / 6, theirs, mine)
-    near = abs(sum(theirs) / sum(mine) - (1 - MARGIN)) < 1e-9
+    worse = clearly_better(sum(theirs) / 6, sum(mine) / 6, theirs, mine, CHAMPION_MARGIN)
+    near = abs(sum(theirs) / sum(mine) - (1 - CHAMPION_MARGIN)) < 1e-9
     assert near or judgement.accepted == (not worse)
     assert judgement.accepted or judge_promotion(replace(champion, forecaster_id="third"), challenger).accepted
 

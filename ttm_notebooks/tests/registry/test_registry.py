@@ -50,7 +50,8 @@ from ...core import keys
 from ...core.errors import KeyProblem, TTMError
 from ...core.keys import is_encrypted
 from ...core.runs import RunRecord, load_run
-from ...forecast.models import Ensemble, ForecastModel, SeasonalNaive, ZeroShot
+from ...forecast.models import ForecastModel, SeasonalNaive, ZeroShot
+from ...forecast.ensemble import Ensemble
 from ...evaluation.model_selection import run_policy, selection_record
 from ...registry.forecaster import Forecaster, forecaster_record, selection_of
 from ttm_notebooks.registry.versions import (

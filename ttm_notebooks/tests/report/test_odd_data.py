@@ -14,6 +14,7 @@ __all__ = ['LONG', 'SOLD', 'PRODUCTS', 'LABELS', 'write_dataset', 'run', 'test_r
 # %% ../../../nbs/tests/13_report/95_test_odd_data.ipynb #acf630f8
 import csv
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from ...core.errors import TTMError
 from ...evaluation.results import load_results
 from ...report.facts import chosen_regions
 from ...report.runner import page_names
-from ...testing.command import CommandResult, ttm_call, ttm_process
+from ...testing.command import QUICK_TTM, CommandResult, ttm_call, uncovered_environment
 
 # %% ../../../nbs/tests/13_report/95_test_odd_data.ipynb #3213f0af
 LONG = "Comércio e Distribuição de Alimentos " * 7
@@ -68,7 +69,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, CommandRe
     """The data set's folder, the folder of its pages, and how `ttm run` ended."""
     home = tmp_path_factory.mktemp("odd")
     dataset = write_dataset(home / "odd")
-    ended = ttm_process("run", dataset, "--model", "none", "--jobs", 1, "--out", home / "out", "--accept-quality")
+    words = ("run", dataset, "--model", "none", "--jobs", 1, "--out", home / "out", "--accept-quality")
+    ended = subprocess.run([*QUICK_TTM, *map(str, words)], env=uncovered_environment(), capture_output=True, text=True)
+    ended = CommandResult(ended.returncode, ended.stdout, ended.stderr)
     return dataset, home / "out" / "odd" / "2025-04-07", ended
 
 # %% ../../../nbs/tests/13_report/95_test_odd_data.ipynb #4c769e91

@@ -5,6 +5,7 @@
 # %% auto #0
 __all__ = ['CODES', 'used_keys', 'test_used_keys_are_in_the_catalogue', 'test_texts_are_not_empty_and_end_like_their_translation',
            'test_choice_sentence_for_every_code_is_complete',
+           'test_choice_sentence_names_shares_and_a_forecast_behind_last_year',
            'test_choice_sentence_names_the_region_of_a_refused_model',
            'test_selection_sentences_write_numbers_in_the_language', 'test_quality_detail_of_every_rule_is_complete',
            'test_field_texts_exist_for_every_kind_of_field']
@@ -21,12 +22,12 @@ import pytest
 import ttm_notebooks
 from ...dataset.description import Dataset
 from ...dataset.sources import Columns, Source
-from ...evaluation.model_selection import choose_model, run_policy, selection_record
+from ...evaluation.model_selection import run_policy, selection_record
 from ...ingest.data_map import build_data_map
 from ...report import runner
 from ttm_notebooks.report.translations import (
     CATALOGUE, ENGLISH, PORTUGUESE, Translations, choice_sentence, policy_sentence, quality_detail,
-    with_field_texts, with_selection_sentences,
+    shares_sentence, with_field_texts, with_selection_sentences,
 )
 from ...testing.backtests import backtest_by_region, backtest_with_errors
 
@@ -53,23 +54,38 @@ def test_texts_are_not_empty_and_end_like_their_translation(texts):
 
 # %% ../../../nbs/tests/13_report/20_test_translations.ipynb #cf085a85
 CODES = {
-    "wins": ({"SeasonalNaive": [0.2] * 6, "AutoTheta": [0.1] * 6}, "SeasonalNaive"),
-    "stays_best": ({"SeasonalNaive": [0.1] * 6, "AutoTheta": [0.2] * 6}, "SeasonalNaive"),
-    "stays_margin": ({"SeasonalNaive": [0.1] * 6, "AutoTheta": [0.0995] * 6}, "SeasonalNaive"),
-    "model_not_better": ({"SeasonalNaive": [0.1] * 6, "Network": [0.2] * 6}, "Network"),
+    "wins": {"SeasonalNaive": [0.2] * 6, "AutoTheta": [0.1] * 6},
+    "stays_best": {"SeasonalNaive": [0.1] * 6, "AutoTheta": [0.2] * 6},
+    "stays_margin": {"SeasonalNaive": [0.1] * 6, "AutoTheta": [0.0995] * 6},
+    "no_evidence": {"SeasonalNaive": [0.1] * 6, "AutoTheta": [0.0995] * 6},
+    "group_worse": None,
 }
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_choice_sentence_for_every_code_is_complete(code):
-    errors, incumbent = CODES[code]
-    result = backtest_with_errors(errors, {"Network": "model"} if "Network" in errors else None)
-    policy = dataclasses.replace(run_policy(result), final=choose_model(result, incumbent=incumbent))
-    final = selection_record(policy)["final"]
+    result = backtest_by_region([0.02] * 6, [0.15] * 6) if CODES[code] is None else backtest_with_errors(CODES[code])
+    if code == "no_evidence":
+        result = dataclasses.replace(result, cutoffs=result.cutoffs[:1])
+    if code == "group_worse":
+        kinds = {name: kind for name, kind in result.kinds.items() if name != "ZeroShot"}
+        result = dataclasses.replace(result, kinds={"SeasonalNaive": "baseline", "FineTuned": "model"} | kinds)
+    final = selection_record(run_policy(result))["final"]
+    final = final | {"code": code} if code == "group_worse" else final
     assert final["code"] == code
     for texts in (PORTUGUESE, ENGLISH):
         sentence = choice_sentence(texts, final)
         assert final["model"] in sentence and "{" not in sentence and sentence.endswith(".")
+
+
+def test_choice_sentence_names_shares_and_a_forecast_behind_last_year():
+    weights = {"ZeroShot": 0.5, "LightGBM": 0.25, "PhaseRidge": 0.25}
+    errors = {"SeasonalNaive": [0.1] * 6, "Blend": [0.104] * 6}
+    final = selection_record(run_policy(backtest_with_errors(errors, {"Blend": "model"})))["final"] | {"weights": weights}
+    sentence = shares_sentence(ENGLISH, final)
+    assert "weekly TTM network (ZeroShot) 50%" in sentence and "(LightGBM) 25%" in sentence
+    assert "Blend did not beat last year's sales: its error was 4.0% higher" in choice_sentence(ENGLISH, final)
+    assert "errou 4,0% a mais" in choice_sentence(PORTUGUESE, final)
 
 
 def test_choice_sentence_names_the_region_of_a_refused_model():

@@ -54,13 +54,14 @@ from hypothesis import strategies as st
 from ...core.errors import DatasetError
 from ...core.metrics import QUANTILE_COLUMNS
 from ...core.vocabulary import extend_codes
+from ...core.week_spans import whole_weeks
 from ...dataset.description import load_dataset
 from ...ingest.file_reader import read_rows
 from ...panel.panel import Panel
 from ...testing.child_processes import start_from_server
 from ...warehouse.duckdb import DuckDBWriter
 from ...warehouse.snapshots import Snapshot, Warehouse, verify_snapshot
-from ...warehouse.weekly import build_plans, build_weekly, whole_weeks
+from ...warehouse.weekly import build_plans, build_weekly
 
 # %% ../../../nbs/tests/04_warehouse/50_test_snapshots.ipynb #e9db4882
 START = date(2024, 1, 1)

@@ -404,8 +404,9 @@ def test_without_audit_log_nothing_is_granted_and_nothing_is_lost(audited, tmp_p
 # %% ../../../../nbs/tests/15_serve/00_auth/30_test_issuer.ipynb #73201b3f
 def test_issuer_warns_in_the_log_and_refuses_other_machines(tmp_path, caplog):
     with caplog.at_level("WARNING", logger="ttm_notebooks"):
-        LocalIssuer(tmp_path / "issuer", "http://localhost:8000")
-    assert "DEVELOPMENT ISSUER" in caplog.text and "http://localhost:8000" in caplog.text
+        issuers = [LocalIssuer(tmp_path / "issuer", "http://localhost:8000") for _ in range(2)]  # to verify, and to serve
+        issuer_app(issuers[1])
+    assert caplog.text.count("DEVELOPMENT ISSUER") == 1 and "http://localhost:8000" in caplog.text
     for url in ("http://0.0.0.0:8000", "https://tokens.example.com", "http://192.168.1.5:8000", "http://[::]:8000",
                 "localhost:8000"):
         with pytest.raises(UsageError, match="would be reachable"):
