@@ -208,6 +208,7 @@ class WeeklyModel:
     reads_static = property(lambda self: self.settings.get("categorical_vocab_size_list") is not None)
     reads_future = property(lambda self: self.settings.get("exogenous_channel_indices") is not None)
     last_year_share = property(lambda self: float(self.files.tensors.get(LAST_YEAR_SHARE, 0.0)))
+    blend_weights = property(lambda self: self.settings.get("blend_weights"))  # shares in the default blend, if named
 
     @property
     def quantile_levels(self) -> tuple[float, ...]:

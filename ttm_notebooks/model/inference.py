@@ -24,8 +24,9 @@ CONTEXT_LENGTH, HORIZON = 104, 26
 
 # %% ../../nbs/09_model/00_inference.ipynb #bde9267d
 NOT_STRUCTURE = frozenset((
-    "_name_or_path", "chunk_size_feed_forward", "dropout", "dtype", "graph_sha256", "head_dropout", "huber_delta",
-    "id2label", "init_embed", "init_linear", "init_std", "is_encoder_decoder", "label2id", "last_year_share", "loss",
+    "_name_or_path", "blend_weights", "chunk_size_feed_forward", "dropout", "dtype", "graph_sha256", "head_dropout",
+    "huber_delta", "id2label", "init_embed", "init_linear", "init_std", "is_encoder_decoder", "label2id",
+    "last_year_share", "loss",
     "output_attentions", "output_hidden_states", "problem_type", "return_dict", "transformers_version",
     "weights_sha256"))
 
