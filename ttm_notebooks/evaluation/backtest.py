@@ -15,7 +15,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -37,6 +37,7 @@ from ..panel.abc_xyz import abc_xyz
 from ..panel.weekly_rows import SERIES_KEYS
 from ..forecast.models import ForecastModel, worker_pool
 from ..forecast.ensemble import Ensemble, combined
+from ..forecast.own_weights import PastTest, is_full_test, learned_weights
 from ..forecast.cold_start import cold_start
 from ..forecast.engine import Forecast
 from ..forecast.reconciliation import PRICED, implied_price_bounds, reconcile
@@ -155,6 +156,7 @@ class BacktestResult:
     """Forecasts of every model at every cutoff. `forecasts[model, position][level]` is a `Forecast`.
 
     `kinds` maps models to "baseline" or "model"; `cutoffs` are in order of time; without any, no backtest was possible.
+    `own_weights` are the weights for now of the ensembles that learn (see `forecast.own_weights`).
     """
 
     panel: Panel
@@ -162,6 +164,7 @@ class BacktestResult:
     cutoffs: tuple[Cutoff, ...]
     kinds: dict[str, str]
     forecasts: dict[tuple[str, int], dict[str, Forecast]]
+    own_weights: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -258,6 +261,26 @@ def _raw(model: ForecastModel, known: dict[str, dict[str, Forecast]]) -> dict[st
     members = [_raw(member, known) for member in model.parts]
     return {level: combined(model, [member[level] for member in members]) for level in members[0]}
 
+# %% ../../nbs/11_evaluation/00_backtest.ipynb #7dc967f8
+def _learns(model: ForecastModel) -> bool:
+    """Whether a model is an ensemble whose weights its own past moves."""
+    return isinstance(model, Ensemble) and model.learns and model.weights is not None
+
+
+def _with_own_weights(model: ForecastModel, history: Sequence[tuple[int, dict]], known: Panel,
+                      horizon: int) -> ForecastModel:
+    """`model` with the weights that follow from `history` (position, raw forecasts by key) and the weeks `known`."""
+    if not _learns(model):
+        return model
+    tests = []
+    for position, raw in history:
+        if is_full_test(position, horizon, known.n_weeks):
+            weeks = slice(position, position + horizon)
+            scored = (known.observed & ~known.censored)[:, weeks]
+            members = tuple(_raw(part, raw)["series"].select(horizon=horizon) for part in model.parts)
+            tests.append(PastTest(members, known.values[:, weeks], scored))
+    return replace(model, weights=learned_weights(model.weights, tests))
+
 # %% ../../nbs/11_evaluation/00_backtest.ipynb #6fe758fd
 def _check(panel: Panel, models: Sequence[ForecastModel], horizon: int, cutoffs: Sequence[Cutoff]) -> None:
     """Raise UsageError for no model, two models with one name, or cutoffs outside the panel."""
@@ -295,7 +318,7 @@ def backtest(panel: Panel, models: Sequence[ForecastModel], horizon: int = 26, c
     cutoffs = plan_cutoffs(panel.n_weeks, horizon) if cutoffs is None else sorted(cutoffs)
     _check(panel, models, horizon, cutoffs)
     simple, cache = _expanded(models), None if cache is None else Path(cache)
-    forecasts = {}
+    forecasts, history = {}, []
     with (worker_pool(jobs if cutoffs else 1) as pool,
           progress_bar("backtest", len(simple) * len(cutoffs), shown=progress) as bar):
         for cutoff in cutoffs:
@@ -305,8 +328,11 @@ def backtest(panel: Panel, models: Sequence[ForecastModel], horizon: int = 26, c
                 known[model.key] = _compute(model, before, horizon, cache, pool)
                 bar.update()
             for model in models:
-                forecasts[model.name, cutoff.position] = coherent(_raw(model, known), before)
-    return BacktestResult(panel, horizon, tuple(cutoffs), {model.name: model.kind for model in models}, forecasts)
+                moved = _with_own_weights(model, history, before, horizon)
+                forecasts[model.name, cutoff.position] = coherent(_raw(moved, known), before)
+            history.append((cutoff.position, known))
+    now = {model.name: _with_own_weights(model, history, panel, horizon).weights for model in models if _learns(model)}
+    return BacktestResult(panel, horizon, tuple(cutoffs), {model.name: model.kind for model in models}, forecasts, now)
 
 # %% ../../nbs/11_evaluation/00_backtest.ipynb #58f9de9f
 HORIZON_BUCKETS = {"1-2": (0, 2), "3-4": (2, 4), "5-8": (4, 8), "9-13": (8, 13), "14-26": (13, 26)}

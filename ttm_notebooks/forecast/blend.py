@@ -31,7 +31,7 @@ def default_blend(model: ArrayModel, weights: Mapping[str, float] | None = None)
     shares = dict(weights or getattr(model, "blend_weights", None) or BLEND_WEIGHTS)
     if set(shares) != set(BLEND_WEIGHTS):
         raise UsageError(f"weights for {', '.join(shares)}", f"weights for {', '.join(BLEND_WEIGHTS)}")
-    return Ensemble((ZeroShot(model), LightGBM(), PhaseRidge()), tuple(shares[name] for name in BLEND_WEIGHTS), BLEND)
+    return Ensemble((ZeroShot(model), LightGBM(), PhaseRidge()), tuple(shares[name] for name in BLEND_WEIGHTS), BLEND, learns=True)
 
 # %% ../../nbs/10_forecast/27_blend.ipynb #27c28b39
 TUNED_WEEKS, TUNED_SERIES = 200, 20
@@ -45,7 +45,7 @@ def worth_tuning(strategy: str, weeks: int | None, series: int | None) -> bool:
 def _half_tuned(blend: Ensemble, tuned: FineTuned) -> Ensemble:
     """`blend` with half of its network's share for `tuned`."""
     share, *others = blend.weights
-    return Ensemble((blend.parts[0], tuned, *blend.parts[1:]), (share / 2, share / 2, *others), blend.label)
+    return Ensemble((blend.parts[0], tuned, *blend.parts[1:]), (share / 2, share / 2, *others), blend.label, True)
 
 
 def default_models(

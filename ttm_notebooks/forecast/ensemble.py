@@ -22,11 +22,12 @@ from ..panel.panel import Panel
 # %% ../../nbs/10_forecast/16_ensemble.ipynb #fa837c4b
 @dataclass(frozen=True)
 class Ensemble(ForecastModel):
-    """The average of two or more models; see `average`."""
+    """The average of two or more models (see `combined`). A backtest may move the weights of one that `learns`."""
 
     parts: tuple[ForecastModel, ...]
     weights: tuple[float, ...] | None = None
     label: str = ""
+    learns: bool = False
 
     def __post_init__(self) -> None:
         if len(self.parts) < 2:

@@ -253,6 +253,8 @@ def fit_forecaster(folder: Path, panel: Panel, models: Iterable[ForecastModel], 
         return saved
     policy = evidence.policy
     winner = next(model for model in models if model.name == policy.final.model)
+    if weights := policy.result.own_weights.get(winner.name):
+        winner = dataclasses.replace(winner, weights=weights)
     calibration = calibration_record(evidence.calibrators[winner.name], policy.coverage)
     selection = selection_record(policy) | ({"left_out": list(evidence.left_out)} if evidence.left_out else {})
     fitted = Forecaster.fit(winner, panel, run_id=run_id, selection=with_selection_sentences(selection),

@@ -259,7 +259,10 @@ def shares_sentence(texts: Translations, choice: Mapping) -> str:
         return ""
     shares = ", ".join(f"{model_name(texts, name)} {percent(texts, share, 0)}" for name, share in weights.items())
     name = model_name(texts, choice["model"])
-    return texts("choice_shares", model=name[:1].upper() + name[1:], shares=shares)
+    facts = {"model": name[:1].upper() + name[1:], "shares": shares}
+    if not (moved := choice.get("own_share")):
+        return texts("choice_shares", **facts)
+    return texts("choice_shares_moved", moved=percent(texts, moved, 0), tests=choice["full_tests"], **facts)
 
 
 def choice_sentence(texts: Translations, choice: Mapping) -> str:

@@ -13,7 +13,8 @@ __all__ = ['MODELS', 'DATA', 'test_plan_cutoffs_for_history_gives_expected_posit
            'test_single_series_equals_its_region_and_total', 'test_short_panel_has_no_backtest',
            'test_zero_sales_have_no_relative_error', 'test_missing_weeks_and_stock_outs_are_not_scored',
            'test_frame_and_scores_have_same_error', 'test_totals_of_every_model_add_up_to_the_cent',
-           'test_ensemble_from_members_equals_direct_ensemble', 'test_wrong_models_or_cutoffs_are_refused']
+           'test_ensemble_from_members_equals_direct_ensemble', 'test_wrong_models_or_cutoffs_are_refused',
+           'test_backtest_own_weights_use_only_full_tests_before_the_cutoff']
 
 # %% ../../../nbs/tests/11_evaluation/00_test_backtest.ipynb #a08f401a
 import functools
@@ -36,6 +37,7 @@ from ttm_notebooks.evaluation.backtest import (
 )
 from ...forecast.models import AutoTheta, SeasonalNaive, ZeroShot
 from ...forecast.ensemble import Ensemble
+from ...forecast.own_weights import own_share
 from ...testing.panels import LastMeanNetwork, panel_of, seasonal_sales
 from ...testing.child_processes import Child
 
@@ -231,3 +233,20 @@ def test_wrong_models_or_cutoffs_are_refused():
     twin = replace(ZeroShot(LastMeanNetwork()), name="SeasonalNaive")
     with pytest.raises(UsageError, match="a different name for each"):
         backtest(panel_of(DATA), [SeasonalNaive(), twin])
+
+# %% ../../../nbs/tests/11_evaluation/00_test_backtest.ipynb #29b01420
+def test_backtest_own_weights_use_only_full_tests_before_the_cutoff():
+    values = seasonal_sales(3, 260, seed=1, growth=0.3)
+    changed = values.copy()
+    changed[:, 208:] *= 4
+    blend = Ensemble((SeasonalNaive(), ZeroShot(LastMeanNetwork())), (0.5, 0.5), "Two", learns=True)
+    results = [backtest(panel_of(data), [SeasonalNaive(), blend]) for data in (values, changed)]
+    weights = {}
+    for cutoff in results[0].cutoffs:
+        before, after = (result.forecasts["Two", cutoff.position]["series"] for result in results)
+        weights[cutoff.position] = tuple(before.metadata["weights"].values())
+        assert cutoff.position > 208 or np.array_equal(before.quantiles, after.quantiles)
+    positions = sorted(weights)
+    assert weights[positions[0]] == weights[positions[1]] == (0.5, 0.5) and weights[positions[2]] != (0.5, 0.5)
+    own = results[0].own_weights["Two"]
+    assert np.isclose(sum(own), 1) and max(abs(own[0] - 0.5), abs(own[1] - 0.5)) <= 0.5 * own_share(6) + 1e-9

@@ -84,6 +84,8 @@ def test_choice_sentence_names_shares_and_a_forecast_behind_last_year():
     final = selection_record(run_policy(backtest_with_errors(errors, {"Blend": "model"})))["final"] | {"weights": weights}
     sentence = shares_sentence(ENGLISH, final)
     assert "weekly TTM network (ZeroShot) 50%" in sentence and "(LightGBM) 25%" in sentence
+    assert "not from these data" in sentence
+    assert "moved 43% of the way" in shares_sentence(ENGLISH, final | {"own_share": 3 / 7})
     assert "Blend did not beat last year's sales: its error was 4.0% higher" in choice_sentence(ENGLISH, final)
     assert "errou 4,0% a mais" in choice_sentence(PORTUGUESE, final)
 
