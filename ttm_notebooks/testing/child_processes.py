@@ -6,6 +6,7 @@
 __all__ = ['Child', 'start_from_server']
 
 # %% ../../nbs/20_testing/05_child_processes.ipynb #fa400bc6
+import gc
 import importlib
 import multiprocessing
 import os
@@ -24,6 +25,7 @@ class Child:
         reading, writing = os.pipe()
         self.pid, self.returncode = os.fork(), None
         if self.pid == 0:
+            gc.freeze()  # the child never collects the parent's objects: some belong to threads that it does not have
             code = 1
             try:
                 function(lambda text: os.write(writing, f"{text}\n".encode()), *arguments)
