@@ -272,7 +272,8 @@ def choice_sentence(texts: Translations, choice: Mapping) -> str:
     if choice["code"] == "no_evidence" or not others or model not in relative:
         key = "choice_no_evidence" if choice["code"] == "no_evidence" else "choice_alone"
         return texts(key, model=model, tests=choice["full_tests"])
-    rival = min(others, key=others.get)
+    replaced = choice["code"] == "wins" and choice["default"] in others
+    rival = choice["default"] if replaced else min(others, key=others.get)
     gap = relative[model] / relative[rival] - 1 if relative[rival] > 0 else 0.0
     facts = {"model": model, "default": choice["default"], "runner_up": rival, "best": choice["best_baseline"],
              "gap": percent(texts, abs(gap)), "side": texts("choice_below" if gap <= 0 else "choice_above"),
