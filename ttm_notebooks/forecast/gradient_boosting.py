@@ -8,7 +8,7 @@ __all__ = ['SPANS', 'TRAINING_ROWS', 'LEAST_ROWS', 'LEAST_KNOWN', 'HALF_LIFE', '
 
 # %% ../../nbs/10_forecast/14_gradient_boosting.ipynb #ffabab12
 from collections.abc import Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from ..core.errors import UsageError
 from ..core.metrics import QUANTILE_LEVELS, mean_from_quantiles
 from .engine import Forecast, checked_horizon, history_flags, with_flags
 from .models import FALLBACK_FLAG, LONGEST_HORIZON, NORMAL_SCORES, ForecastModel
+from ..model.inference import thread_count
 from ..panel.panel import Panel
 from ..panel.weekly_rows import SERIES_KEYS
 
@@ -182,11 +183,15 @@ def _train(history: _History, calendar: np.ndarray, codes: np.ndarray, horizon: 
     base, level = _base(history, rows, weeks), history.at(history.level, rows, weeks)
     target = np.arcsinh(history.values[rows, weeks + ahead] / level) - base
     weight = 0.5 ** ((history.values.shape[1] - 1 - weeks) / HALF_LIFE)
-    data = lightgbm.Dataset(features, np.clip(target, -LARGEST_TARGET, LARGEST_TARGET), weight=weight,
-                            categorical_feature=[features.shape[1] - 1],
-                            params={"max_bin": PARAMETERS["max_bin"], "verbosity": -1})
-    return tuple(lightgbm.train(PARAMETERS | {"objective": "quantile", "alpha": level}, data, TREES).model_to_string()
-                 for level in LEVELS)
+
+    def booster(level: float) -> str:
+        data = lightgbm.Dataset(features, np.clip(target, -LARGEST_TARGET, LARGEST_TARGET), weight=weight,
+                                categorical_feature=[features.shape[1] - 1],
+                                params={"max_bin": PARAMETERS["max_bin"], "verbosity": -1})
+        return lightgbm.train(PARAMETERS | {"objective": "quantile", "alpha": level}, data, TREES).model_to_string()
+
+    with ThreadPoolExecutor(min(thread_count(), len(LEVELS))) as pool:  # each on one thread: the same digits anywhere
+        return tuple(pool.map(booster, LEVELS))
 
 # %% ../../nbs/10_forecast/14_gradient_boosting.ipynb #292b53d2
 @lru_cache(maxsize=64)
