@@ -257,7 +257,8 @@ def shares_sentence(texts: Translations, choice: Mapping) -> str:
     weights = choice.get("weights") or {}
     if not weights:
         return ""
-    shares = ", ".join(f"{model_name(texts, name)} {percent(texts, share, 0)}" for name, share in weights.items())
+    members = {model_name(texts, name.removesuffix(" (plans)")): share for name, share in weights.items()}
+    shares = ", ".join(f"{name} {percent(texts, share, 0)}" for name, share in members.items())
     name = model_name(texts, choice["model"])
     facts = {"model": name[:1].upper() + name[1:], "shares": shares}
     if not (moved := choice.get("own_share")):
