@@ -22,7 +22,6 @@ from ..core.errors import UsageError
 from ..core.metrics import QUANTILE_LEVELS, mean_from_quantiles
 from .engine import Forecast, checked_horizon, history_flags, with_flags
 from .models import FALLBACK_FLAG, LONGEST_HORIZON, NORMAL_SCORES, ForecastModel
-from ..model.inference import thread_count
 from ..panel.panel import Panel
 from ..panel.weekly_rows import SERIES_KEYS
 
@@ -175,6 +174,8 @@ def _thirteen(three: np.ndarray) -> np.ndarray:
 def _train(history: _History, calendar: np.ndarray, codes: np.ndarray, horizon: int, seed: int) -> tuple[str, ...]:
     """The boosters of one channel as text; empty where too few weeks are known to learn from."""
     import lightgbm  # half a second, which a saved network's forecast need not wait for
+
+    from ttm_notebooks.model.inference import thread_count  # loads ONNX Runtime
 
     rows, weeks, ahead = _training_rows(history, horizon, seed)
     if len(rows) < LEAST_ROWS:
