@@ -16,15 +16,17 @@ from shares import with_share
 
 from ttm_notebooks.core.metrics import wape, weighted_quantile_loss
 from ttm_notebooks.model.checkpoint import load_model
-from ttm_notebooks.model.pretrain import ValidationSet, read_validation, seasonal_naive
+from ttm_notebooks.model.pretrain import seasonal_naive
+from ttm_notebooks.model.real_windows import RealSet
+from ttm_notebooks.model.real_windows import read_sets as read_real_sets
 
 SHARES = (0.0, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0)
 
 
-def read_sets(folder: Path, stores: Path | None) -> list[tuple[ValidationSet, int, list[int]]]:
+def read_sets(folder: Path, stores: Path | None) -> list[tuple[RealSet, int, list[int]]]:
     """Each set with its horizon and the ends of its windows."""
     sets = []
-    for data in read_validation(folder, "2021-01-01"):
+    for data in read_real_sets(folder, "2021-01-01"):
         weeks = data.values.shape[1]
         step = 26 if weeks > 182 else 13
         sets.append((data, 26, [end for end in range(weeks, 78, -step)][:4 if step == 26 else 3]))
@@ -32,7 +34,7 @@ def read_sets(folder: Path, stores: Path | None) -> list[tuple[ValidationSet, in
         panel = rossmann.read_panel(stores)
         sets.append(
             (
-                ValidationSet("rossmann, first 81 weeks", panel.values[:, :81], panel.observed[:, :81], ("revenue",)),
+                RealSet("rossmann, first 81 weeks", panel.values[:, :81], panel.observed[:, :81], ("revenue",)),
                 13,
                 [81, 74, 68],
             )
@@ -40,7 +42,7 @@ def read_sets(folder: Path, stores: Path | None) -> list[tuple[ValidationSet, in
     return sets
 
 
-def ratios(model, data: ValidationSet, horizon: int, ends: list[int]) -> tuple[float, float]:
+def ratios(model, data: RealSet, horizon: int, ends: list[int]) -> tuple[float, float]:
     """WAPE and weighted quantile loss relative to the WAPE of seasonal naive: means over windows, then channels."""
     scores = []
     for end in ends:
