@@ -15,3 +15,8 @@ def secrets_of_other_tests_are_forgotten() -> Iterator[None]:
     errors._SPELLINGS.clear()
     errors._SPELLINGS.update(before)
     errors._pattern.cache_clear()
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a case of bytes by its argument: archives hold the time, so their bytes differ between two test processes."""
+    return argname if isinstance(val, bytes) else None

@@ -9,9 +9,11 @@ __all__ = ['FOLDER', 'pytestmark', 'LAW', 'NINE', 'script', 'test_widen_levels_o
            'test_histories_with_missing_week_are_imputed_from_last_year', 'test_leaderboard_rows_equal_backtest_scores',
            'hand_made_table', 'summary_of', 'test_summarise_weighs_sets_equally_and_counts_each_peer_once',
            'test_summarise_compares_network_of_104_weeks_with_peers_of_104_weeks',
-           'test_benchmark_set_is_located_by_its_files']
+           'test_benchmark_set_is_located_by_its_files', 'missing_names', 'test_script_takes_only_names_that_exist',
+           'test_renamed_name_is_found']
 
 # %% ../../nbs/tests/90_test_benchmarks.ipynb #f9d363e5
+import ast
 import importlib
 import sys
 from pathlib import Path
@@ -165,3 +167,31 @@ def test_benchmark_set_is_located_by_its_files(tmp_path, name, file, expected):
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).touch()
     assert (script("leaderboard").SETS[name].find([tmp_path / "nowhere", tmp_path]) is not None) == expected
+
+# %% ../../nbs/tests/90_test_benchmarks.ipynb #5e0c71ab
+def missing_names(text):
+    """Names that the script `text` takes from the package and that do not exist, from-imports and `module.name` alike."""
+    tree, modules, missing = ast.parse(text), {}, []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ttm_notebooks":
+            for alias in node.names:
+                taken = getattr(importlib.import_module(node.module), alias.name, None)
+                if taken is None:
+                    missing.append(f"{node.module}.{alias.name}")
+                elif type(taken) is type(ast):
+                    modules[alias.asname or alias.name] = taken
+    return missing + [f"{node.value.id}.{node.attr}" for node in ast.walk(tree)
+                      if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+                      and node.value.id in modules and not hasattr(modules[node.value.id], node.attr)]
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
+def test_script_takes_only_names_that_exist(path):
+    assert missing_names(path.read_text(encoding="utf-8")) == []
+
+
+def test_renamed_name_is_found():
+    text = """from ttm_notebooks.evaluation import backtest as b
+from ttm_notebooks.core.metrics import wape, old_wape
+b.backtest(b.old_backtest)"""
+    assert missing_names(text) == ["ttm_notebooks.core.metrics.old_wape", "b.old_backtest"]
