@@ -84,7 +84,7 @@ def code_revision(folder: Path | None = None) -> tuple[str | None, bool | None]:
 
 # %% ../../nbs/01_core/40_runs.ipynb #430015b9
 NUMERIC_PACKAGES = ("ttm_notebooks", "numpy", "pandas", "pyarrow", "duckdb", "onnxruntime", "torch", "transformers",
-                    "granite-tsfm", "statsforecast")
+                    "granite-tsfm", "lightgbm", "scipy", "scikit-learn", "statsforecast", "hierarchicalforecast", "holidays")
 
 # %% ../../nbs/01_core/40_runs.ipynb #5ef0300f
 def package_versions(names: tuple[str, ...] = NUMERIC_PACKAGES) -> dict[str, str]:
