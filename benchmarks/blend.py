@@ -2,10 +2,11 @@
 
 Every set (Parquet: series_id, week, units, revenue) is cut to at most 60 series, drawn by a seed, and 400 weeks; up to
 three windows of 26 weeks end it, each with at least 104 weeks before it. HAB loses its last 104 weeks first, which are
-test windows elsewhere. The table holds, per set, the network's WAPE, and the ratio of every member and of the blend to
-the network (WAPE of medians, weighted quantile loss; geometric mean over channels, mean over windows), and coverage.
-The grid of shares is scored on all sets, and leaving one set out: its shares are chosen on the others. Sets that trained
-the network (benchmarks/pretrain_mix.json) keep only their last two windows, which training never saw.
+test windows elsewhere. The table holds, per set, the network's WAPE, and the ratio to the network of every member, the
+blend, and the blend without the network (WAPE of medians, weighted quantile loss; geometric mean over channels, mean
+over windows), and coverage. The grid of shares is scored on all sets, and leaving one set out: its shares are chosen on
+the others. Sets that trained the network (benchmarks/pretrain_mix.json) keep only their last two windows, which training
+never saw.
 
 With --finetuning it measures the tuned network and the mean of both instead, on sets with at least 200 weeks before a
 window. Forecasts stay under --cache, by set, window and member. Writes blend.csv, blend_shares.csv, blend_finetuning.csv.
@@ -124,7 +125,9 @@ def shares(options: argparse.Namespace) -> None:
 
         parts = [cubes[model.name] for model in members]
         row = {"set": name, "trained": name in MIX["shares"], "windows": len(cutoffs), "network_wape": base[:, 0].mean()}
-        for label, own in [(model, cubes[model]) for model in cubes] + [("Blend", mixed(parts, chosen))]:
+        pair = mixed(parts[1:], tuple(share / sum(chosen[1:]) for share in chosen[1:]))
+        blends = {"Blend": mixed(parts, chosen), "without_network": pair}
+        for label, own in (cubes | blends).items():
             row |= dict(zip((f"{label}_wape", f"{label}_wql", f"{label}_coverage80"), ratios(panel, cutoffs, own, base)))
         rows.append(row)
         for weights, results in grid.items():

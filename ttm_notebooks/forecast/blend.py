@@ -9,6 +9,8 @@ __all__ = ['BLEND_WEIGHTS', 'TUNED_WEEKS', 'TUNED_SERIES', 'default_blend', 'wor
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from ..core.errors import UsageError
 from .engine import ArrayModel
 from .ensemble import BLEND, Ensemble
@@ -52,7 +54,8 @@ def default_models(
     model: ArrayModel | None = None, strategy: str = "auto", weeks: int | None = None, series: int | None = None,
     **options: Any,
 ) -> tuple[ForecastModel, ...]:
-    """The models of an ordinary backtest; without `model` those that need no network. `options` go to fine-tuning.
+    """The models of an ordinary backtest; without `model` those that need no network, and the average of the blend's
+    other members in their shares (.6 and .4). `options` go to fine-tuning.
 
     `weeks` is the history before the earliest reported cutoff (see `backtest.earliest_history`) and `series` their
     number: they decide once, for all cutoffs and for the forecast, whether `auto` fine-tunes. Without the extra
@@ -61,7 +64,8 @@ def default_models(
     references = (SeasonalNaive(), *([AutoTheta()] if has_statsforecast() else []))
     members = (LightGBM(), PhaseRidge())
     if model is None:
-        return (*references, *members, Ensemble(members))
+        shares = np.array([BLEND_WEIGHTS[member.name] for member in members])
+        return (*references, *members, Ensemble(members, tuple((shares / shares.sum()).tolist())))
     models, blend = (*references, *members, ZeroShot(model)), default_blend(model)
     if not worth_tuning(strategy, weeks, series) or (strategy == "auto" and not can_finetune()):
         return (*models, blend)
