@@ -356,12 +356,14 @@ class ModelCache:
         self.error: str | None = None
         self._others: OrderedDict[str, ServingModel] = OrderedDict()
         self._loading = threading.Lock()
+        self._polling = threading.Lock()
         self._skipped = self._pause = 0
 
     def poll(self) -> bool:
         """Load a new current model if there is one; whether there was. Errors are logged and kept, not raised."""
         try:
-            return _poll(self)
+            with self._polling:  # two polls at once would note one change twice
+                return _poll(self)
         except Exception as error:
             self.error = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
             _log.warning("cannot load a new model: %s", self.error)
