@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -131,11 +132,23 @@ def _history_plans(model: PlannedModel, panel: Panel) -> Panel:
     """`panel` with the model's covariates only. Raises UsageError for a covariate that the panel lacks."""
     return require_plans(panel, model.covariates, 0).panel
 
+# %% ../../nbs/10_forecast/25_planned_model.ipynb #5e0c74ab
+_LEARNED: WeakKeyDictionary[Panel, dict[tuple, PlanEffects]] = WeakKeyDictionary()
+
+
+def _effects_of(model: PlannedModel, panel: Panel, history: Panel) -> PlanEffects:
+    """What the plans did in `history`, which is `panel` with the model's covariates only; learned once per panel."""
+    learned = _LEARNED.setdefault(panel, {})
+    key = (model.covariates, model.lagged, model.by_region)
+    if key not in learned:
+        learned[key] = learn_effects(history, *key)
+    return learned[key]
+
 # %% ../../nbs/10_forecast/25_planned_model.ipynb #d428f742
 def _fit(model: PlannedModel, panel: Panel) -> PlannedModel:
     """See `PlannedModel.fit`."""
     history = _history_plans(model, panel)
-    effects = learn_effects(history, model.covariates, model.lagged, model.by_region)
+    effects = _effects_of(model, panel, history)
     calm = remove_effects(history, plan_lifts(effects, history, model.covariates, model.lagged))
     return replace(model, inner=model.inner.fit(calm), effects=effects)
 
