@@ -50,10 +50,11 @@ notebooks: development
 	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing --skip_folder_re '^([._]|guides$$)'
 
 # Run the exported tests with coverage; fail below 90 %. All tests of a module run in one worker, so its servers and runs
-# start once; the modules with the most tests come first, so both workers end at about the same time.
+# start once; the modules with the most tests come first, so both workers end at about the same time. A worker that dies is
+# not replaced: its replacement would run the same test again, for ever.
 pytest: development
 	rm -f .coverage .coverage.*
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -rs --durations 15 $(TESTS) --cov=ttm_notebooks --cov-config=.coveragerc --cov-report=term --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --max-worker-restart 0 -rs --durations 15 $(TESTS) --cov=ttm_notebooks --cov-config=.coveragerc --cov-report=term --cov-fail-under=90
 
 # Build the documentation site into build/site: execute the guides, generate the reference, refuse warnings and dead links.
 docs: development
@@ -68,7 +69,7 @@ wheel: development
 
 # Run the notebooks and tests of the folder you changed: make test-fast FOLDER=serve
 test-fast: development
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope $(TESTS)/$(FOLDER)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --max-worker-restart 0 $(TESTS)/$(FOLDER)
 	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --path "$$(ls -d nbs/[0-9][0-9]_$(FOLDER))"
 
 # Run every guide on every data set, as a reader does who changes DATASET: about a quarter of an hour.

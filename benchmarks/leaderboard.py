@@ -11,7 +11,8 @@ every week before the cutoff. "Best peer" is the best of all these rows, selecte
 not have selected in advance. "Best peer, same weeks" is the best of the peers that saw only the 104 weeks that the
 network saw. Finished forecasts stay under --cache, by data, method and version: a second run takes seconds, and a
 killed run continues. Seconds are processor seconds of one thread for 100 histories (a series and a channel each),
-training included.
+training included. `wape_weeks_1_4` and the columns beside it are the error in those weeks of a window alone. `vn1` is the
+score of the VN1 competition: absolute errors plus the absolute sum of errors, divided by what was sold.
 """
 
 import argparse
@@ -38,9 +39,11 @@ from peers import Peer
 from tqdm import tqdm
 
 from ttm_notebooks.core.files import atomic_write, hash_file, hash_json
-from ttm_notebooks.core.metrics import bootstrap_interval, mase
+from ttm_notebooks.core.metrics import bootstrap_interval, mase, wape
 from ttm_notebooks.panel.panel import Panel
-from ttm_notebooks.evaluation.backtest import BacktestResult, Cutoff, backtest, earliest_history, measure, plan_cutoffs
+from ttm_notebooks.evaluation.backtest import (
+    HORIZON_BUCKETS, BacktestResult, Cutoff, backtest, earliest_history, measure, plan_cutoffs,
+)
 from ttm_notebooks.forecast.models import ForecastModel, ZeroShot
 from ttm_notebooks.forecast.blend import default_models
 from ttm_notebooks.evaluation.model_selection import run_policy
@@ -50,7 +53,8 @@ from ttm_notebooks.model.checkpoint import load_model
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 CONTEXTS = {"104": 104, "all": None}
-METRICS = ("wape", "wape_median", "mase", "bias", "wql", "coverage80", "coverage95", "width80", "width95")
+EARLY = {f"wape_weeks_{name.replace('-', '_')}": weeks for name, weeks in (("1-4", (0, 4)), *HORIZON_BUCKETS.items())}
+METRICS = ("wape", "wape_median", "mase", "bias", "wql", "coverage80", "coverage95", "width80", "width95", "vn1", *EARLY)
 SAMPLE = 60  # series of the simulated set
 
 
@@ -217,7 +221,11 @@ def score(panel: Panel, cutoff: Cutoff, mean: np.ndarray, quantiles: np.ndarray,
     mean, quantiles = mean[:, :cutoff.steps, channel], quantiles[:, :, :cutoff.steps, channel]
     by_series = mase(actual, mean, panel.values[:, context, channel], seen, usable[:, context, channel])
     known = by_series[np.isfinite(by_series)]
-    return measure(actual, mean, quantiles, seen) | {
+    early = {name: wape(actual[:, first:last], mean[:, first:last], seen[:, first:last])
+             for name, (first, last) in EARLY.items()}
+    figures = measure(actual, mean, quantiles, seen)
+    return figures | early | {
+        "vn1": figures["wape"] + abs(figures["bias"]),
         "mase": known.mean() if len(known) else np.nan,
         "undefined": len(by_series) - len(known),
     }
@@ -395,7 +403,7 @@ def over_peers(
 def summarise(table: pd.DataFrame, sets: list[str]) -> pd.DataFrame:
     """Our models relative to the peers with their better context; a model of 104 weeks also to the peers with 104."""
     rows = []
-    for metric in ("wape", "wql"):
+    for metric in ("wape", "wql", "vn1", "wape_weeks_1_4"):
         either, same = best_rows(table, metric), best_rows(table, metric, ("104",))
         for _, part in table[table["kind"] == "ours"].groupby("model", sort=False):
             rows += over_peers(part, either, metric, "", sets)

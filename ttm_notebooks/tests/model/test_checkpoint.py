@@ -29,10 +29,10 @@ __all__ = ['DIGITS', 'WITHOUT_TORCH', 'LIMITS', 'weekly_model', 'some_demand', '
 
 # %% ../../../nbs/tests/09_model/10_test_checkpoint.ipynb #7055f344
 import json
-import multiprocessing
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
@@ -50,6 +50,7 @@ from ...model.checkpoint import WeeklyModel, load_model, model_of
 from ...model.network import WeeklyMixer, network_config, specification_config
 from ...model.pretrain import held_out_loss, seasonal_naive
 from ...model.prior import sample_demand
+from ...testing.child_processes import Child
 
 # %% ../../../nbs/tests/09_model/10_test_checkpoint.ipynb #7fdac250
 @lru_cache(maxsize=1)
@@ -392,9 +393,12 @@ def test_predict_arrays_threads_share_a_model():
 def test_predict_arrays_forked_process_gives_the_same_forecast():
     values, observed = some_demand(300)
     expected = weekly_model().predict_arrays(values, observed)[0]
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        answers = pool.starmap(weekly_model().predict_arrays, [(values, observed)] * 2)
-    assert all(np.array_equal(answer[0], expected) for answer in answers)
+
+    def compare(say: Callable[[object], None]) -> None:
+        say(np.array_equal(weekly_model().predict_arrays(values, observed)[0], expected))
+
+    children = [Child(compare) for _ in range(2)]
+    assert [child.finish() for child in children] == [["True"]] * 2
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

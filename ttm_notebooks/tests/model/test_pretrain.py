@@ -12,11 +12,11 @@ __all__ = ['TINY', 'loss_of', 'test_scaled_windows_future_has_no_effect_on_the_c
            'test_seasonal_naive_missing_week_takes_the_year_before']
 
 # %% ../../../nbs/tests/09_model/50_test_pretrain.ipynb #594706a1
-import multiprocessing
-import os
 import shutil
 import signal
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,7 @@ from ttm_notebooks.model.pretrain import (
 from ...model.prior import sample_demand
 from ...model.real_windows import read_sets
 from ...model.windows import WindowTensors, pinball_loss
+from ...testing.child_processes import Child
 
 # %% ../../../nbs/tests/09_model/50_test_pretrain.ipynb #976b9c78
 TINY = PretrainConfig(steps=12, batch_size=6, save_every=3,
@@ -72,14 +73,14 @@ def test_pinball_loss_equals_the_library():
     assert torch.allclose(loss_of(quantiles, windows), expected)
 
 # %% ../../../nbs/tests/09_model/50_test_pretrain.ipynb #644d2224
-def train_until_step_five(out: str, reached: multiprocessing.Event) -> None:
+def train_until_step_five(say: Callable[[object], None], out: Path) -> None:
     """Train the miniature up to the fifth step, say so and wait (runs in the child that gets killed)."""
     torch.set_num_threads(1)
     advance = training._advance
 
     def stop_at_five(state, *arguments):
         if state.step == 4:
-            reached.set()
+            say("reached")
             signal.pause()
         return advance(state, *arguments)
 
@@ -90,14 +91,11 @@ def train_until_step_five(out: str, reached: multiprocessing.Event) -> None:
 def test_pretrain_killed_run_continues_bit_for_bit(tmp_path):
     torch.set_num_threads(1)
     whole = pretrain(TINY, tmp_path / "whole", progress=False)
-    context = multiprocessing.get_context("fork")
-    reached = context.Event()
-    child = context.Process(target=train_until_step_five, args=(str(tmp_path / "killed"), reached))
-    child.start()
-    assert reached.wait(60)
-    os.kill(child.pid, signal.SIGKILL)
-    child.join()
-    assert child.exitcode == -signal.SIGKILL and (tmp_path / "killed" / "state.pt").exists()
+    child = Child(train_until_step_five, tmp_path / "killed")
+    assert child.lines.readline() == "reached\n"
+    child.kill()
+    assert child.finish() == [] and child.returncode == -signal.SIGKILL
+    assert (tmp_path / "killed" / "state.pt").exists()
     assert not (tmp_path / "killed" / "model.safetensors").exists()
     finished = pretrain(TINY, tmp_path / "killed", progress=False)
     assert finished.weights_hash == whole.weights_hash
