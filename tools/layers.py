@@ -21,6 +21,7 @@ DEVELOPMENT = {"nbdev", "fastcore", "execnb", "pytest", "hypothesis"}
 TRAINING = {"torch", "tsfm_public", "transformers"}
 HEAVY = {
     *TRAINING,
+    "duckdb",
     "mlflow",
     "onnxruntime",
     "matplotlib",

@@ -26,6 +26,7 @@ import typer
 from .. import __version__
 from .registry_audit import (
     DEFAULT_OUT, DatasetArgument, OutOption, audit_app, day_of, models_app, pipeline_module)
+from .override import override_app
 from .failures import failure_code, show_warning
 from .init import check_command, init_command
 from .serve import serve_command, token_command
@@ -55,6 +56,7 @@ app = typer.Typer(
          + "; ".join(f"{code} {text}" for code, text in EXIT_CODES.items()) + ".")
 app.add_typer(models_app)
 app.add_typer(audit_app)
+app.add_typer(override_app)
 
 # %% ../../nbs/19_cli/30_main.ipynb #102fae9a
 class StrategyName(enum.StrEnum):

@@ -44,7 +44,8 @@ RESULT_FILES = {"dataset": "dataset.json", "selection": "gate.json"}  # the name
 class Results:
     """The tables of one run; `dataset` and `selection` are records (dictionaries), `run` is the run record.
 
-    `verified` is False for results of 0.4.0, which were saved without hashes.
+    `verified` is False for results of 0.4.0, which were saved without hashes. `overrides` are planners' changes, where pages
+    read them beside the results; they are not saved with them.
     """
 
     run: RunRecord
@@ -58,6 +59,7 @@ class Results:
     quality: pd.DataFrame
     quarantine: pd.DataFrame
     verified: bool = True
+    overrides: pd.DataFrame | None = None
 
     @property
     def channels(self) -> tuple[str, ...]:

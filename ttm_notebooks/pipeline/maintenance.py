@@ -28,6 +28,7 @@ from ..evaluation.results import encrypted_result_name
 from ..ingest.data_map import build_data_map
 from ..ingest.pseudonyms import pseudonym_key_of
 from ..ingest.erasure import erase, find_identifiers, personal_columns
+from .override_steps import open_ledger
 from .secret_hosts import allow_secret_hosts
 from .settings import Progress, Settings, open_warehouse, run_lock
 from ..report.translations import Translations, with_field_texts
@@ -160,7 +161,7 @@ def erase_step(settings: Settings, identifiers: Sequence[str], reason: str, toda
 
 # %% ../../nbs/18_pipeline/30_maintenance.ipynb #df055c01
 PRIVATE_FILES = (  # what write_private writes below a data set's folder
-    "cache/*.npz", "run/*.parquet", "run/dataset.json", "run/seal.json", "gate.json", "products.parquet",
+    "cache/*.npz", "run/*.parquet", "overrides/*.parquet", "run/dataset.json", "run/seal.json", "gate.json", "products.parquet",
     "regions.parquet", "forecaster.json", "model.safetensors", "*.trees.json")
 
 # %% ../../nbs/18_pipeline/30_maintenance.ipynb #47707211
@@ -183,10 +184,9 @@ def rotate_step(settings: Settings, old: str, progress: Progress = print) -> int
 
 # %% ../../nbs/18_pipeline/30_maintenance.ipynb #a3a61964
 def _rotate_warehouse(settings: Settings, old: DataKey | None, new: DataKey, progress: Progress) -> int:
-    """Rotate a DuckDB warehouse; a PostgreSQL one is encrypted by its server."""
-
-    store = open_warehouse(settings).store
-    if not isinstance(store, DuckDBStore):
-        progress(f"{store.location} is not encrypted by this key: the database server encrypts its own files")
+    """Rotate a DuckDB warehouse and the ledger of overrides; a PostgreSQL server encrypts its own files."""
+    stores = open_warehouse(settings).store, open_ledger(settings).store
+    if not isinstance(stores[0], DuckDBStore):
+        progress(f"{stores[0].location} is not encrypted by this key: the database server encrypts its own files")
         return 0
-    return int(store.path.exists() and rotate_store(store.path, old, new))
+    return sum(store.path.exists() and rotate_store(store.path, old, new) for store in stores)

@@ -27,6 +27,7 @@ from ..forecast.blend import left_out
 from ..panel.data_quality import QualityReport
 from ..panel.from_snapshot import panel_from
 from ..panel.panel import Panel
+from .override_steps import publish_overrides
 from ttm_notebooks.pipeline.settings import (
     Progress,
     Settings,
@@ -227,6 +228,8 @@ def report_step(settings: Settings, resume: bool = True, progress: Progress = ig
 def _pages(settings: Settings, resume: bool, progress: Progress) -> Path:
     """Make the pages of all regions, or of the requested ones; return the index page."""
     _check_origin(settings, progress)
+    if count := publish_overrides(settings):
+        progress(f"overrides of planners on the pages: {count}")
     result = run_reports(settings.folder / "run", settings.folder, lang=settings.lang,
                        regions=list(settings.regions) if settings.regions else None, jobs=settings.jobs, resume=resume)
     progress(f"pages made: {len(result.done)}; already current: {len(result.skipped)}")

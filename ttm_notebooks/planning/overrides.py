@@ -53,7 +53,8 @@ class Override:
     """A change with its author, reason, effect and state.
 
     `old`, `new` and `size` are its effect when it was made (see `Effect`), `by_week` the amounts of its weeks, at its level,
-    after it. `as_of` and `run_id` name the forecast that it changed. `number` is the place of its entry in the ledger.
+    after it. `as_of` and `run_id` name the forecast that it changed, `product` and `region` are labels ("" means all).
+    `number` is the place of its entry in the ledger.
     """
 
     id: str
@@ -69,6 +70,8 @@ class Override:
     new: float
     size: float
     by_week: tuple[float, ...]
+    product: str = ""
+    region: str = ""
     expires: datetime.date | None = None
     state: str = "proposed"
     decided_by: str = ""
@@ -84,7 +87,8 @@ DECISIONS = {"approve": "approved", "reject": "rejected", "withdraw": "withdrawn
 SCHEMA = pa.schema([
     ("number", pa.int64()), ("entry_id", pa.string()), ("override_id", pa.string()), ("action", pa.string()),
     ("made_at", pa.timestamp("us")), ("actor", pa.string()), ("text", pa.string()), ("level", pa.string()),
-    ("produto_cat", pa.int64()), ("uf_cat", pa.int64()), ("channel", pa.string()), ("first_week", pa.date32()),
+    ("produto_cat", pa.int64()), ("uf_cat", pa.int64()), ("product", pa.string()), ("region", pa.string()),
+    ("channel", pa.string()), ("first_week", pa.date32()),
     ("last_week", pa.date32()), ("kind", pa.string()), ("value", pa.float64()), ("keep_price", pa.bool_()),
     ("reason", pa.string()), ("as_of", pa.date32()), ("run_id", pa.string()), ("old", pa.float64()),
     ("new", pa.float64()), ("size", pa.float64()), ("by_week", pa.string()), ("expires", pa.date32()),
@@ -117,7 +121,8 @@ def _checked_entries(table: pa.Table, location: str) -> list[dict[str, Any]]:
 def _override_of(entry: Mapping[str, Any]) -> Override:
     """The override of a proposal's entry."""
     size = entry["size"]
-    kept = {name: entry[name] for name in ("number", "reason", "text", "actor", "as_of", "run_id", "old", "new", "expires")}
+    kept = {name: entry[name] for name in ("number", "reason", "text", "actor", "as_of", "run_id", "old", "new", "expires",
+                                       "product", "region")}
     return Override(id=entry["override_id"], change=Adjustment(**{name: entry[name] for name in _CHANGE_FIELDS}),
                     made_at=entry["made_at"], size=float("nan") if size is None else size,
                     by_week=tuple(json.loads(entry["by_week"])), **kept)
@@ -236,17 +241,20 @@ def _writer_entries(ledger: OverrideLedger, writer: Writer) -> list[dict[str, An
 # %% ../../nbs/14_planning/10_overrides.ipynb #14b00015
 def propose_override(
     ledger: OverrideLedger, planner: Planner, change: Adjustment, forecasts: pd.DataFrame, *, reason: str, text: str,
-    as_of: datetime.date, run_id: str, expires: datetime.date | None = None, seen: int | None = None,
-    entry_id: str | None = None
+    as_of: datetime.date, run_id: str, product: str = "", region: str = "", expires: datetime.date | None = None,
+    seen: int | None = None, entry_id: str | None = None
 ) -> Override:
     """Enter a change of `forecasts`, the table of the run `run_id` as of `as_of`; returns the override, proposed.
+
+    `product` and `region` are the labels behind the change's codes.
 
     Raises NotPermitted for a change outside the planner's regions, OverrideConflict for an unseen override of the same
     cells, and UsageError for a reason that is not one of `REASONS`, a missing text, or a change that names nothing.
     """
     _check_proposal(planner, change, reason, text, expires, as_of)
     stated = {"entry_id": entry_id or uuid.uuid4().hex, "action": "propose", "actor": planner.name, "reason": reason,
-              "text": text, "as_of": as_of, "run_id": run_id, "expires": expires} | asdict(change)
+              "text": text, "as_of": as_of, "run_id": run_id, "product": product, "region": region,
+              "expires": expires} | asdict(change)
     with ledger.store.writing() as writer:
         entries = _writer_entries(ledger, writer)
         known = _entered_before(entries, stated)

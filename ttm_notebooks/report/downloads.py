@@ -30,8 +30,10 @@ def planner_sheet(results: Results, texts: Translations, region: int = 0) -> pd.
     keys = ["level", "region", "product", "timestamp"]
     parts = []
     for channel in results.channels[::-1]:
-        part = rows[rows["channel"] == channel].set_index(keys)[["mean", "q0.1", "q0.9", "last_year"]].round(2)
-        names = (texts("forecast"), texts("low80"), texts("high80"), texts("last_year"))
+        numbers = {"mean": "forecast", "adjusted": "adjusted", "q0.1": "low80", "q0.9": "high80", "last_year": "last_year"}
+        shown = [name for name in numbers if name in rows]
+        part = rows[rows["channel"] == channel].set_index(keys)[shown].round(2)
+        names = [texts(numbers[name]) for name in shown]
         parts.append(part.set_axis([f"{texts(channel)}: {name}" for name in names], axis=1))
     sheet = pd.concat(parts, axis=1).reset_index()
     sheet["level"] = sheet["level"].map({"total": texts("total"), "region": texts.region_word,

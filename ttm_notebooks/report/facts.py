@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['CENTRAL_INTERVALS', 'EXCEPTION_REASONS', 'open_results', 'labels', 'region_code', 'chosen_regions', 'weekly_history',
-           'weekly_forecast', 'same_weeks_last_year', 'Change', 'like_for_like', 'change', 'past_forecasts', 'score',
-           'scores_by', 'with_bucket', 'interval_coverage', 'Trust', 'trust', 'product_table', 'exceptions',
-           'quality_lights', 'overview', 'model_errors', 'class_errors', 'won_by_baseline', 'page_numbers']
+           'weekly_forecast', 'is_adjusted', 'same_weeks_last_year', 'Change', 'like_for_like', 'change',
+           'past_forecasts', 'score', 'scores_by', 'with_bucket', 'interval_coverage', 'Trust', 'trust',
+           'product_table', 'exceptions', 'quality_lights', 'overview', 'model_errors', 'class_errors',
+           'won_by_baseline', 'page_numbers']
 
 # %% ../../nbs/13_report/10_facts.ipynb #31008923
 import dataclasses
@@ -21,12 +22,13 @@ from ..evaluation.backtest import HORIZON_BUCKETS
 from ..evaluation.results import Results, load_results
 from ..panel.weekly_rows import SERIES_KEYS
 from ..registry.forecaster import BASELINE_TYPES
+from .manual_changes import with_manual_changes
 from .sample import sample_results
 
 # %% ../../nbs/13_report/10_facts.ipynb #565d528f
 def open_results(folder: str) -> Results:
     """Read the results of a run's folder, or make sample results for the word "sample"; else raises TTMError."""
-    return sample_results() if folder == "sample" else load_results(folder)
+    return sample_results() if folder == "sample" else with_manual_changes(load_results(folder), folder)
 
 # %% ../../nbs/13_report/10_facts.ipynb #836af1ed
 def labels(results: Results, kind: str) -> dict[int, str]:
@@ -96,9 +98,19 @@ def weekly_history(results: Results, channel: str, region: int = 0, product: int
 
 # %% ../../nbs/13_report/10_facts.ipynb #9bbc99fc
 def weekly_forecast(results: Results, channel: str, region: int = 0, product: int = 0) -> pd.DataFrame:
-    """Columns `mean` and the 13 quantiles, one row per future week; empty where nothing was forecast."""
+    """Columns `mean`, the 13 quantiles and `adjusted`, one row per future week; empty where nothing was forecast.
+
+    `adjusted` is the mean after the planners' approved overrides; without overrides it equals `mean`.
+    """
     frame = _rows(results.forecasts, region, product)
-    return frame[frame["channel"] == channel].set_index("timestamp").sort_index()[["mean", *QUANTILE_COLUMNS]]
+    weeks = frame[frame["channel"] == channel].set_index("timestamp").sort_index()
+    adjusted = weeks["adjusted"] if "adjusted" in weeks else weeks["mean"]
+    return weeks[["mean", *QUANTILE_COLUMNS]].assign(adjusted=adjusted)
+
+# %% ../../nbs/13_report/10_facts.ipynb #13f0a001
+def is_adjusted(future: pd.DataFrame) -> bool:
+    """Whether planners changed a week of a `weekly_forecast`."""
+    return bool((future["adjusted"] - future["mean"]).abs().ge(0.005).any())
 
 # %% ../../nbs/13_report/10_facts.ipynb #14c89a60
 def same_weeks_last_year(history: pd.Series, weeks: pd.DatetimeIndex) -> pd.Series:
@@ -363,6 +375,7 @@ def page_numbers(results: Results, region: int = 0) -> pd.DataFrame:
     names = {column: labels(results, kind) for kind, column in (("product", "produto_cat"), ("region", "uf_cat"))}
     frame = frame.assign(product=frame["produto_cat"].map(names["produto_cat"]),
                          region=frame["uf_cat"].map(names["uf_cat"]))
-    columns = ["level", "region", "product", "channel", "timestamp", "mean", "last_year", *QUANTILE_COLUMNS]
+    both = ["mean", "adjusted"] if "adjusted" in frame else ["mean"]
+    columns = ["level", "region", "product", "channel", "timestamp", *both, "last_year", *QUANTILE_COLUMNS]
     order = ["level", "uf_cat", "produto_cat", "channel", "timestamp"]
     return _with_last_year(results, frame).sort_values(order, ignore_index=True)[columns]

@@ -50,7 +50,7 @@ class CaptionedFigure:
 # %% ../../nbs/13_report/45_figure_style.ipynb #c818fd80
 _BLUE, _ORANGE, *_ = sns.color_palette("colorblind").as_hex()
 COLOURS = {"history": "#22303c", "forecast": _BLUE, "last_year": "#7b8794", "down": "#d55e00", "grid": "#e4e7eb",
-           "text": "#3e4c59"}
+           "text": "#3e4c59", "adjusted": "#b3186d"}
 FIGURE_STYLE = {
     **sns.axes_style("whitegrid"), "font.size": 10, "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"],
     "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 9.5,

@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from ..core.metrics import QUANTILE_COLUMNS, quantile_at
 from ..evaluation.results import Results
 from ttm_notebooks.report.facts import (
-    Change, change, class_errors, interval_coverage, labels, model_errors, past_forecasts, product_table,
+    Change, change, class_errors, interval_coverage, is_adjusted, labels, model_errors, past_forecasts, product_table,
     same_weeks_last_year, scores_by, trust, weekly_forecast, weekly_history, with_bucket,
 )
 from ttm_notebooks.report.figure_style import (
@@ -54,6 +54,11 @@ def _draw_fan(axis: Axes, texts: Translations, history: pd.Series, future: pd.Da
                           label=texts("band", level=percent(texts, level, 0)))
         tops.append(upper.max() if len(upper) else np.nan)
     axis.plot(future.index, future["mean"], color=COLOURS["forecast"], lw=2.2, label=texts("forecast"), zorder=4)
+    if is_adjusted(future):
+        differs = (future["adjusted"] - future["mean"]).abs() >= 0.005
+        axis.plot(future.index, future["adjusted"].where(differs), color=COLOURS["adjusted"], lw=1.8, marker="o", ms=3.5,
+                  label=texts("adjusted"), zorder=5)
+        tops.append(future["adjusted"].max())
     return float(np.nanmax([*tops, 0.0]))
 
 # %% ../../nbs/13_report/50_figures.ipynb #14fc2542
@@ -82,6 +87,8 @@ def fan_chart(results: Results, texts: Translations, channel: str, region: int =
     now = change(results, channel, region, product)
     sentence = texts("fan_sentence", channel=texts(channel), total=amount(texts, channel, now.forecast),
                      weeks=len(future), change=_change_text(texts, now))
+    if is_adjusted(future):
+        sentence += " " + texts("adjusted_sentence", total=amount(texts, channel, future["adjusted"].sum()))
     return CaptionedFigure(figure, sentence, f"{texts('fan')}: {texts(channel)}", recent=True)
 
 # %% ../../nbs/13_report/50_figures.ipynb #998352c8

@@ -28,6 +28,7 @@ from .html import Fragment, heading, html_page, note, page_header, paragraph, re
 from ttm_notebooks.report.manifest import (
     PlannedPage, fingerprint, is_current, publish_files, published_pages, withdraw_page, write_manifest,
 )
+from .manual_changes import manual_changes_hash
 from .page import PageJob, check_parameters, failure_page
 from .process_pool import pages_from_pool
 from .tables import links_to, overview_table, record_table
@@ -100,7 +101,8 @@ def templates_folder(folder: str | Path | None = None) -> Path:
 # %% ../../nbs/13_report/90_runner.ipynb #4155c160
 def make_jobs(pages: list[Page], results_folder: Path, out: Path, templates: Path) -> list[PageJob]:
     """Jobs of `pages`, their parameters checked; raises UsageError before anything runs."""
-    content, jobs = results_hash(results_folder), []
+    content, changes, jobs = results_hash(results_folder), manual_changes_hash(results_folder), []
+    content = hash_json([content, changes]) if changes else content
     for page in pages:
         template = templates / f"{page.template}.ipynb"
         check_parameters(template, page.parameters)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['html_table', 'weeks_table', 'exceptions_table', 'overview_table', 'links_to', 'lights_table', 'findings_list',
-           'rejected_tables', 'choices_table', 'record_table']
+           'rejected_tables', 'choices_table', 'overrides_table', 'record_table']
 
 # %% ../../nbs/13_report/40_tables.ipynb #5f4e8765
 import datetime
@@ -14,7 +14,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from ..evaluation.results import Results
-from .facts import change, exceptions, labels, same_weeks_last_year, weekly_forecast, weekly_history
+from ttm_notebooks.report.facts import (
+    change, exceptions, is_adjusted, labels, same_weeks_last_year, weekly_forecast, weekly_history,
+)
 from ttm_notebooks.report.html import (
     DECIMALS, LIGHT_SIGNS, Fragment, changed, exact, in_language, light, note, paragraph, render,
 )
@@ -44,17 +46,19 @@ def weeks_table(results: Results, texts: Translations, channel: str, region: int
     """Week, forecast, 80 % interval, last year and change, with the total in the last row."""
     future = weekly_forecast(results, channel, region)
     past = same_weeks_last_year(weekly_history(results, channel, region), future.index)
-    now, decimals = change(results, channel, region), DECIMALS[channel]
+    now, decimals, changed_by_hand = change(results, channel, region), DECIMALS[channel], is_adjusted(future)
     columns = {
         texts("week"): [str(week_number(week.date())) for week in future.index],
         texts("week_of"): [day(texts, week.date()) for week in future.index],
         f"{texts('forecast')} ({unit(texts, channel)})": [number(texts, value, decimals) for value in future["mean"]],
+        **({texts("adjusted"): [number(texts, value, decimals) for value in future["adjusted"]]} if changed_by_hand else {}),
         texts("low80"): [number(texts, value) for value in future["q0.1"]],
         texts("high80"): [number(texts, value) for value in future["q0.9"]],
         texts("last_year"): [number(texts, value, decimals) for value in past],
         texts("change"): [changed(texts, ratio) for ratio in future["mean"] / past.where(past > 0) - 1],
     }
-    foot = [texts("total"), "", exact(texts, channel, now.forecast, "foot"), "", "",
+    adjusted = [number(texts, future["adjusted"].sum(), decimals)] if changed_by_hand else []
+    foot = [texts("total"), "", exact(texts, channel, now.forecast, "foot"), *adjusted, "", "",
             number(texts, now.last_year, decimals), changed(texts, now.ratio)]
     return _with_dash_note(texts, html_table(columns, texts(channel), [texts("week_of")], foot))
 
@@ -226,6 +230,35 @@ def _evidence(choice: dict) -> list[tuple[str, float]]:
     means = {name: sum(value.values()) / len(value) if isinstance(value, dict) else value
              for name, value in evidence.items() if value is not None}
     return sorted(means.items(), key=lambda pair: pair[1])
+
+# %% ../../nbs/13_report/40_tables.ipynb #13f1a002
+def overrides_table(results: Results, texts: Translations, region: int = 0) -> Fragment:
+    """Heading and table of the approved overrides that reach a page; nothing without any."""
+    overrides = results.overrides
+    if overrides is None or not len(rows := overrides[overrides["uf_cat"].isin([0, region])] if region else overrides):
+        return Fragment()
+    shown = [row for row in rows.itertuples()]
+    own = [not region or row.uf_cat == region for row in shown]
+    amounts = [[exact(texts, row.channel, getattr(row, name), sign=True) if mine else DASH for row, mine in zip(shown, own)]
+               for name in ("old", "new")]
+    columns = {
+        texts("where"): [_place(results, texts, row) for row in shown],
+        texts("weeks_changed"): [f"{day(texts, row.first_week)} {DASH} {day(texts, row.last_week)}" for row in shown],
+        texts("before_change"): amounts[0],
+        texts("after_change"): amounts[1],
+        texts("reason"): [texts(f"override_{row.reason}") for row in shown],
+        texts("explanation"): [row.text if mine else DASH for row, mine in zip(shown, own)],
+        texts("changed_by"): [f"{row.actor} ({texts('approved_by', name=row.decided_by)})" for row in shown],
+    }
+    left = [name for name in columns if name not in (texts("before_change"), texts("after_change"))]
+    return (Fragment('<h2 id="overrides">{}</h2>').format(texts("overrides")) + paragraph(texts("overrides_sentence"))
+            + html_table(columns, texts("overrides"), left[1:]))
+
+
+def _place(results: Results, texts: Translations, row: object) -> str:
+    """Where an override applies, and in which channel."""
+    names = [labels(results, kind).get(code, "") for kind, code in (("region", row.uf_cat), ("product", row.produto_cat))]
+    return f"{', '.join(filter(None, names)) or texts('total')}: {texts(row.channel)}"
 
 # %% ../../nbs/13_report/40_tables.ipynb #1aa0622c
 def record_table(results: Results, texts: Translations) -> Fragment:
