@@ -179,7 +179,7 @@ def with_adjusted(forecasts: pd.DataFrame, changes: Iterable[Adjustment]) -> pd.
 
 # %% ../../nbs/14_planning/00_adjustments.ipynb #14a0001c
 class Effect(NamedTuple):
-    """The changed weeks before and after, together and one by one, and the difference in halves of the 80 % interval.
+    """The changed weeks before and after, together (`old`, `new`) and one by one, and the difference in halves of the 80 % interval.
 
     `size` is 1 where a change leads from the middle of the interval to its end; NaN where the interval has no width.
     """
@@ -187,7 +187,8 @@ class Effect(NamedTuple):
     old: float
     new: float
     size: float
-    by_week: tuple[float, ...]
+    before: tuple[float, ...]
+    after: tuple[float, ...]
 
 # %% ../../nbs/14_planning/00_adjustments.ipynb #14a0001d
 def effect_of(forecasts: pd.DataFrame, earlier: Iterable[Adjustment], change: Adjustment) -> Effect:
@@ -196,13 +197,14 @@ def effect_of(forecasts: pd.DataFrame, earlier: Iterable[Adjustment], change: Ad
     cells, mean = cells_of(forecast, change), _hundredths(forecast.mean)
     for other in earlier:
         _apply(mean, other, forecast)
-    old = int(mean[cells.grid()].sum())
+    before = mean[cells.grid()].sum(axis=0)
     _apply(mean, change, forecast)
-    by_week = mean[cells.grid()].sum(axis=0)
+    after = mean[cells.grid()].sum(axis=0)
+    old, new = int(before.sum()), int(after.sum())
     part = forecasts[rows_of(forecasts, change)]
     half = float((part["q0.9"] - part["q0.1"]).sum() / 2)
-    size = (int(by_week.sum()) - old) / 100 / half if half > 0 else float("nan")
-    return Effect(old / 100, int(by_week.sum()) / 100, size, tuple((by_week / 100).tolist()))
+    size = (new - old) / 100 / half if half > 0 else float("nan")
+    return Effect(old / 100, new / 100, size, tuple((before / 100).tolist()), tuple((after / 100).tolist()))
 
 
 def rows_of(forecasts: pd.DataFrame, change: Adjustment) -> np.ndarray:

@@ -52,8 +52,8 @@ OVERRIDE_STATES = ("proposed", "approved", "rejected", "withdrawn", "expired")
 class Override:
     """A change with its author, reason, effect and state.
 
-    `old`, `new` and `size` are its effect when it was made (see `Effect`), `by_week` the amounts of its weeks, at its level,
-    after it. `as_of` and `run_id` name the forecast that it changed, `product` and `region` are labels ("" means all).
+    `old`, `new`, `size`, and `before` and `after` by week, are its effect when it was made, at its level (see `Effect`).
+     `as_of` and `run_id` name the forecast that it changed, `product` and `region` are labels ("" means all).
     `number` is the place of its entry in the ledger.
     """
 
@@ -69,7 +69,8 @@ class Override:
     old: float
     new: float
     size: float
-    by_week: tuple[float, ...]
+    before: tuple[float, ...]
+    after: tuple[float, ...]
     product: str = ""
     region: str = ""
     expires: datetime.date | None = None
@@ -91,7 +92,7 @@ SCHEMA = pa.schema([
     ("channel", pa.string()), ("first_week", pa.date32()),
     ("last_week", pa.date32()), ("kind", pa.string()), ("value", pa.float64()), ("keep_price", pa.bool_()),
     ("reason", pa.string()), ("as_of", pa.date32()), ("run_id", pa.string()), ("old", pa.float64()),
-    ("new", pa.float64()), ("size", pa.float64()), ("by_week", pa.string()), ("expires", pa.date32()),
+    ("new", pa.float64()), ("size", pa.float64()), ("before", pa.string()), ("after", pa.string()), ("expires", pa.date32()),
     ("hash", pa.string())])
 _CHANGE_FIELDS = ("level", "produto_cat", "uf_cat", "channel", "first_week", "last_week", "kind", "value", "keep_price")
 
@@ -125,7 +126,7 @@ def _override_of(entry: Mapping[str, Any]) -> Override:
                                        "product", "region")}
     return Override(id=entry["override_id"], change=Adjustment(**{name: entry[name] for name in _CHANGE_FIELDS}),
                     made_at=entry["made_at"], size=float("nan") if size is None else size,
-                    by_week=tuple(json.loads(entry["by_week"])), **kept)
+                    before=tuple(json.loads(entry["before"])), after=tuple(json.loads(entry["after"])), **kept)
 
 
 def overrides_of(entries: Iterable[Mapping[str, Any]], day: datetime.date | None = None) -> list[Override]:
@@ -170,11 +171,11 @@ def changes_for(overrides: Iterable[Override], forecasts: pd.DataFrame, states: 
 def _cut(override: Override, first: datetime.date, last: datetime.date) -> Adjustment | None:
     """The change of an override between two Mondays; None if none of its weeks is left."""
     change = override.change
-    weeks = [change.first_week + datetime.timedelta(weeks=week) for week in range(len(override.by_week))]
+    weeks = [change.first_week + datetime.timedelta(weeks=week) for week in range(len(override.after))]
     left = [position for position, week in enumerate(weeks) if first <= week <= last]
     if not left:
         return None
-    value = change.value if change.kind == "percent" else round(sum(override.by_week[week] for week in left), 2)
+    value = change.value if change.kind == "percent" else round(sum(override.after[week] for week in left), 2)
     return replace(change, first_week=weeks[left[0]], last_week=weeks[left[-1]], value=value)
 
 # %% ../../nbs/14_planning/10_overrides.ipynb #14b00011
@@ -296,7 +297,8 @@ def _refuse_unseen(live: list[Override], planner: Planner, change: Adjustment, s
 def _effect_fields(effect: Effect) -> dict[str, Any]:
     """The fields of an entry that say what its change does."""
     size = None if np.isnan(effect.size) else effect.size
-    return {"old": effect.old, "new": effect.new, "size": size, "by_week": json.dumps(effect.by_week)}
+    return {"old": effect.old, "new": effect.new, "size": size,
+            "before": json.dumps(effect.before), "after": json.dumps(effect.after)}
 
 # %% ../../nbs/14_planning/10_overrides.ipynb #14b00019
 def decide_override(ledger: OverrideLedger, planner: Planner, override_id: str, action: str, text: str = "",

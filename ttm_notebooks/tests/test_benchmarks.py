@@ -7,7 +7,8 @@ __all__ = ['FOLDER', 'pytestmark', 'LAW', 'NINE', 'script', 'test_widen_levels_o
            'test_widen_levels_keeps_given_quantiles_and_order', 'small_panel',
            'test_per_history_with_wild_method_gives_ordered_nonnegative_quantiles',
            'test_histories_with_missing_week_are_imputed_from_last_year', 'test_leaderboard_rows_equal_backtest_scores',
-           'hand_made_table', 'summary_of', 'test_summarise_weighs_sets_equally_and_counts_each_peer_once',
+           'test_leaderboard_vn1_and_early_weeks_of_known_errors_are_as_computed_by_hand', 'hand_made_table',
+           'summary_of', 'test_summarise_weighs_sets_equally_and_counts_each_peer_once',
            'test_summarise_compares_network_of_104_weeks_with_peers_of_104_weeks',
            'test_benchmark_set_is_located_by_its_files', 'missing_names', 'test_script_takes_only_names_that_exist',
            'test_renamed_name_is_found']
@@ -29,7 +30,7 @@ import ttm_notebooks
 from ..core.metrics import QUANTILE_LEVELS
 from ..panel.panel import Panel
 from ..panel.weekly_rows import mondays
-from ..evaluation.backtest import backtest, plan_cutoffs, scores
+from ..evaluation.backtest import HORIZON_BUCKETS, backtest, plan_cutoffs, scores
 from ..forecast.models import SeasonalNaive
 
 # %% ../../nbs/tests/90_test_benchmarks.ipynb #c8a90325
@@ -107,12 +108,28 @@ def test_leaderboard_rows_equal_backtest_scores():
     result = backtest(panel, [SeasonalNaive()], 13, cutoffs)
     windows = board.spread(result, "SeasonalNaive")
     rows = list(board.rows_of(board.SETS["hab"], panel, "naive", "peer", "all", windows, ""))
-    means = scores(result).query("scope == 'all' and cutoff.isna()").set_index(["channel", "metric"])
+    means = scores(result).query("cutoff.isna()").set_index(["channel", "scope", "key", "metric"]).sort_index()
     assert [row["channel"] for row in rows] == list(panel.channels)
     for row in rows:
-        for metric in board.METRICS:
-            expected = means.loc[(row["channel"], metric), ["value", "low", "high"]].astype(float)
+        names = {metric: ("all", "all", metric) for metric in board.METRICS if metric not in ("vn1", *board.EARLY)}
+        names |= {f"wape_weeks_{key.replace('-', '_')}": ("horizon", key, "wape") for key in HORIZON_BUCKETS if key != "14-26"}
+        for metric, where in names.items():
+            expected = means.loc[(row["channel"], *where), ["value", "low", "high"]].to_numpy().astype(float).ravel()
             np.testing.assert_allclose([row[metric], row[f"{metric}_low"], row[f"{metric}_high"]], expected)
+        assert np.isnan(row["wape_weeks_14_26"]) and row["wape"] <= row["vn1"] <= 2 * row["wape"]
+
+
+def test_leaderboard_vn1_and_early_weeks_of_known_errors_are_as_computed_by_hand():
+    board, panel = script("leaderboard"), small_panel()
+    cutoff, steps = plan_cutoffs(panel.n_weeks, 13)[-1], 13
+    actual = panel.values[:, cutoff.position:cutoff.position + steps]
+    mean = actual.copy()
+    mean[:, :4] *= 1.5
+    quantiles = np.repeat(mean[:, None], 13, axis=1)
+    row, sold = board.score(panel, cutoff, mean, quantiles, 0), actual[..., 0]
+    wape = 0.5 * sold[:, :4].sum() / sold.sum()
+    assert row["wape_weeks_1_4"] == pytest.approx(0.5) and row["wape_weeks_5_8"] == pytest.approx(0)
+    assert row["vn1"] == pytest.approx(2 * wape)
 
 # %% ../../nbs/tests/90_test_benchmarks.ipynb #fc985cb4
 def hand_made_table():
@@ -132,7 +149,7 @@ def hand_made_table():
         ("second", "vendas", "untuned, with plans", "ours with plans", "all", 0.01),
     ]
     frame = pd.DataFrame(rows, columns=["set", "channel", "model", "kind", "context", "wape"])
-    return frame.assign(wql=frame["wape"])
+    return frame.assign(**dict.fromkeys(("wql", "vn1", "wape_weeks_1_4"), frame["wape"]))
 
 # %% ../../nbs/tests/90_test_benchmarks.ipynb #400b0e4e
 def summary_of(table):

@@ -216,7 +216,7 @@ def test_changes_for_a_later_forecast_keep_what_is_left(tmp_path):
     later = FORECASTS[FORECASTS["timestamp"].dt.date >= WEEKS[4]]
     first, second = changes_for(ledger.overrides(ANA), later, ("proposed",))
     assert (first.first_week, first.last_week, first.value) == (WEEKS[4], WEEKS[4], percent.change.value)
-    assert second.value == amount.by_week[-1] > 0
+    assert second.value == amount.after[-1] > 0
     assert changes_for(ledger.overrides(ANA), FORECASTS[FORECASTS["timestamp"].dt.date >= WEEKS[5]], ("proposed",)) == []
 
 
