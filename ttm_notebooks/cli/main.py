@@ -27,6 +27,7 @@ from .. import __version__
 from .registry_audit import (
     DEFAULT_OUT, DatasetArgument, OutOption, audit_app, day_of, models_app, pipeline_module)
 from .override import override_app
+from .planning import stock_command, value_added_command
 from .failures import failure_code, show_warning
 from .init import check_command, init_command
 from .serve import serve_command, token_command
@@ -366,6 +367,8 @@ def pretrain_command(
 # %% ../../nbs/19_cli/30_main.ipynb #5e12e002
 app.command("init")(init_command)
 app.command("check")(check_command)
+app.command("value-added")(value_added_command)
+app.command("stock")(stock_command)
 app.command("serve")(serve_command)
 app.command("token")(token_command)
 

@@ -56,6 +56,8 @@ _FIELDS = tuple(field.name for field in fields(StockRule))
 
 def read_stock_rules(path: str | Path) -> dict[tuple[str, str], StockRule]:
     """Rules by (product, region) from a CSV file; "" means all. Raises UsageError, with the row, for what cannot be read."""
+    if not Path(path).is_file():
+        raise UsageError(f"{path} is not a file", f"a CSV file with the columns product, region, {', '.join(_FIELDS)}")
     table = pd.read_csv(path, dtype={"product": str, "region": str}).rename(columns=str.strip)
     if unknown := set(table.columns) - {"product", "region", *_FIELDS}:
         raise UsageError(f"{path}: column {sorted(unknown)[0]!r}", f"product, region, {', '.join(_FIELDS)}")

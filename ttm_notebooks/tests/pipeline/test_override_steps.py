@@ -10,10 +10,13 @@ __all__ = ['ADD', 'finished', 'company', 'called', 'test_override_added_and_appr
            'test_add_wrong_words_end_with_one_message_and_enter_nothing', 'test_list_csv_has_labels',
            'test_rotate_encrypts_the_ledger_and_the_published_overrides',
            'test_ledger_beside_postgresql_has_a_schema_of_its_own',
-           'test_forecast_of_another_day_has_no_overrides_to_add_to']
+           'test_forecast_of_another_day_has_no_overrides_to_add_to', 'two_days',
+           'test_value_added_judges_overrides_by_later_sales', 'called_as',
+           'test_stock_prints_the_plan_and_follows_the_rules', 'test_wrong_words_end_with_one_message']
 
 # %% ../../../nbs/tests/18_pipeline/17_test_override_steps.ipynb #18f00003
 import datetime
+import io
 import re
 import shutil
 from pathlib import Path
@@ -172,3 +175,51 @@ def test_forecast_of_another_day_has_no_overrides_to_add_to(company):
     with pytest.raises(UsageError, match="run `ttm forecast"):
         propose_step(other, Planner("ana"), "event", "a fair", region="", product="", channel="vendas",
                      first=datetime.date(2024, 1, 8), last=datetime.date(2024, 1, 8), kind="total", value=1.0)
+
+# %% ../../../nbs/tests/18_pipeline/17_test_override_steps.ipynb #18f0000b
+@pytest.fixture(scope="module")
+def two_days(tmp_path_factory) -> Path:
+    """A company with a forecast of January and results of April, when ten of its weeks were sold."""
+    folder = tmp_path_factory.mktemp("days")
+    sales = weekly_sales(products=12, regions=2, weeks=200, end="2024-03-25")
+    for as_of in ("2024-01-15", "2024-04-01"):
+        run_company(write_company(folder, sales, as_of))
+    return folder
+
+
+def test_value_added_judges_overrides_by_later_sales(two_days):
+    first, later = (pipeline_settings(two_days / "company", datetime.date.fromisoformat(day), out=two_days / "output", jobs=1)
+                    for day in ("2024-01-15", "2024-04-01"))
+    actual = open_results(later.folder / "run").history
+    for number, week in enumerate(pd.date_range("2024-01-29", periods=6, freq="7D")):
+        sold = actual[(actual["timestamp"] == week) & (actual["produto_cat"] == 1) & (actual["uf_cat"] == 1)]["vendas"].sum()
+        made = propose_step(first, Planner("ana"), "event", "knows", region="GO", product="item 001", channel="vendas",
+                            first=week.date(), last=week.date(), kind="total", value=float(sold), entry_id=f"k{number}")
+        open_ledger(first).decide(Planner("bruno", approves=True), made.id, "approve")
+    code, text, _ = called_as("value-added", two_days, "--by", "reason", "--as-of", "2024-04-01")
+    assert code == 0 and re.search(r"vendas +event +6 +6 .* helped", text) and "last year" in text
+    code, text, _ = called_as("value-added", two_days, "--as-of", "2024-01-15")
+    assert code == 0 and "no approved override has weeks that were sold since" in text
+
+
+def called_as(command: str, folder: Path, *words: object) -> tuple[int, str, str]:
+    """A command of `ttm` on the company in `folder`."""
+    return ttm_call(command, folder / "company", *words, "--out", folder / "output")
+
+# %% ../../../nbs/tests/18_pipeline/17_test_override_steps.ipynb #18f0000c
+def test_stock_prints_the_plan_and_follows_the_rules(two_days, tmp_path):
+    (tmp_path / "rules.csv").write_text("product,region,lead_weeks,service_level\n,GO,7,0.99\n")
+    code, text, _ = called_as("stock", two_days, "--csv", "--rules", tmp_path / "rules.csv", "--as-of", "2024-04-01")
+    rows = pd.read_csv(io.StringIO(text))
+    assert code == 0 and dict(rows.groupby("region")["protection_weeks"].max()) == {"GO": 8, "SP": 5}
+    assert (rows["reorder_point"] >= rows["expected_demand"]).all() and rows["fill_rate"].between(0.9, 1).all()
+    code, _, errors = called_as("stock", two_days, "--top", 3, "--as-of", "2024-04-01")
+    assert code == 0 and "more: --csv prints all" in errors
+
+
+@pytest.mark.parametrize("command, words, message", [
+    ("stock", ("--rules", "nowhere.csv"), "nowhere.csv"), ("value-added", ("--by", "mood"), "grouping 'mood'"),
+    ("stock", ("--as-of", "2020-01-06"), "no forecast of company")])
+def test_wrong_words_end_with_one_message(two_days, command, words, message):
+    code, _, errors = called_as(command, two_days, *words)
+    assert code == 2 and message in errors and "Traceback" not in errors
