@@ -9,7 +9,7 @@ __all__ = ['MEDIAN_INDEX', 'DEFAULT_LEVEL', 'ARROW_SCHEMA', 'IntervalCut', 'inte
 
 # %% ../../nbs/15_serve/45_answers.ipynb #6039ff6d
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -160,7 +160,8 @@ def _unknown_series(series: Series) -> Unanswerable:
 class Answer:
     """The forecast of one series: `mean`, `lower`, `upper` [H, C] in `weeks` [H], with its model and origin.
 
-    Without an interval (`cut` None) the bounds are empty arrays.
+    Without an interval (`cut` None) the bounds are empty arrays. `adjusted` [H, C] is the mean with planners' approved
+    overrides, None where no override changes these weeks.
     """
 
     model: ServingModel
@@ -173,6 +174,7 @@ class Answer:
     flags: list[str]
     origin: str
     last_week: str
+    adjusted: np.ndarray | None = None
 
     @property
     def names(self) -> tuple[str | None, str | None]:
@@ -200,7 +202,9 @@ def stored_answer(model: ServingModel, series: Series, horizon: int, cut: Interv
     stored = model.stored
     forecast = SeriesForecast(stored.quantiles[row], stored.mean[row], stored.weeks, "")
     origin = "stored_vintage" if model.published else "warehouse_history"
-    return _first_weeks(model, series, forecast, model.flags[row], horizon, cut, origin)
+    answer = _first_weeks(model, series, forecast, model.flags[row], horizon, cut, origin)
+    adjusted = model.changes.adjusted[row, :horizon] if model.changes else answer.mean
+    return answer if np.allclose(adjusted, answer.mean, rtol=0, atol=0.005) else replace(answer, adjusted=adjusted)
 
 # %% ../../nbs/15_serve/45_answers.ipynb #019dff8e
 _STORED_ORIGINS = ("stored_vintage", "warehouse_history")
@@ -239,9 +243,15 @@ def answer_dict(answer: Answer) -> dict[str, Any]:
     product, region = answer.names
     bounds = [{"week": day, **{name: {"lower": low, "upper": high} for name, low, high in zip(channels, lower, upper)}}
               for day, lower, upper in zip(days, lowers, uppers)]
+    adjusted = None if answer.adjusted is None else _weeks(days, channels, answer.adjusted.tolist())
     return {"produto_id": answer.key[0], "regiao_id": answer.key[1], "produto": product, "regiao": region,
-            "predictions": [{"week": day, **dict(zip(channels, mean))} for day, mean in zip(days, means)],
+            "predictions": _weeks(days, channels, means), "adjusted": adjusted,
             "confidence_bounds": bounds, "metadata": _metadata(answer)}
+
+
+def _weeks(days: list[str], channels: tuple[str, ...], means: list[list[float]]) -> list[dict[str, Any]]:
+    """The fields of `schemas.Prediction` for each week."""
+    return [{"week": day, **dict(zip(channels, mean))} for day, mean in zip(days, means)]
 
 # %% ../../nbs/15_serve/45_answers.ipynb #42e0bb51
 class _Job(NamedTuple):
@@ -387,13 +397,13 @@ def raise_unanswerable(results: Sequence[Any], many: bool) -> None:
 ARROW_SCHEMA = pa.schema([
     ("produto_id", pa.int64()), ("regiao_id", pa.int64()), ("week", pa.date32()), ("channel", pa.string()),
     ("mean", pa.float64()), ("lower", pa.float64()), ("upper", pa.float64()), ("quality_flags", pa.string()),
-    ("origin", pa.string())])
+    ("origin", pa.string()), ("adjusted", pa.float64())])
 
 # %% ../../nbs/15_serve/45_answers.ipynb #15994b5c
 def answers_table(answers: Sequence[Answer]) -> pa.Table:
     """One row per series, week and channel; common metadata as JSON in the schema's metadata under "ttm".
 
-    Without an interval the columns `lower` and `upper` are null.
+    Without an interval the columns `lower` and `upper` are null; `adjusted` is null for series without overrides.
     """
     columns: dict[str, list[Any]] = {name: [] for name in ARROW_SCHEMA.names}
     for answer in answers:
@@ -404,10 +414,12 @@ def answers_table(answers: Sequence[Answer]) -> pa.Table:
             columns[name] += [value] * (weeks * len(channels))
         columns["week"].append(np.repeat(answer.weeks, len(channels)))
         columns["channel"] += list(channels) * weeks
-        for name, values in (("mean", answer.mean), ("lower", answer.lower), ("upper", answer.upper)):
+        adjusted = np.full(answer.mean.shape, np.nan) if answer.adjusted is None else answer.adjusted
+        for name, values in (("mean", answer.mean), ("lower", answer.lower), ("upper", answer.upper), ("adjusted", adjusted)):
             columns[name].append(values.ravel())
     joined = {name: np.concatenate(column) if column and isinstance(column[0], np.ndarray) else column
               for name, column in columns.items()}
+    joined["adjusted"] = pa.array(joined["adjusted"], from_pandas=True)
     by_series = ("quality_flags", "past_error", "origin")
     common = {name: value for name, value in _metadata(answers[0]).items() if name not in by_series}
     if answers[0].cut is None:

@@ -15,7 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -34,6 +34,7 @@ from ..registry.forecaster import Forecaster, forecaster_record
 from ..evaluation.results import Results, load_results
 from ..registry.single_series import CompanyContext, with_fixed_batches, warm_up_company
 from ..registry.registry import Registry, list_versions, load_version, version_by_alias
+from .adjusted import PlannersChanges, newer_changes, planners_changes
 from .schemas import ModelFacts, PastError
 
 # %% ../../nbs/15_serve/40_models.ipynb #596ab285
@@ -85,6 +86,8 @@ class ServingModel:
     company: CompanyContext | None
     trained: float = 0.0
     find_company: Callable[[], CompanyContext | None] = lambda: None
+    changes: PlannersChanges | None = None
+    find_changes: Callable[[PlannersChanges | None], PlannersChanges | None] = lambda known: known
     blind: bool = False
     views: dict[frozenset[str], "ServingModel"] = field(default_factory=dict, init=False, repr=False)
 
@@ -134,9 +137,10 @@ def _company(forecaster: Forecaster, dataset: Dataset, warehouse: Warehouse,
     return None
 
 # %% ../../nbs/15_serve/40_models.ipynb #1f8c0976
-def build_serving_model(version: str, forecaster: Forecaster, forecaster_id: str, results: Results, dataset: Dataset,
+def build_serving_model(version: str, forecaster: Forecaster, forecaster_id: str, folder: Path, dataset: Dataset,
                         warehouse: Warehouse) -> ServingModel:
-    """A `ServingModel` of a forecaster and the results of its run. Raises TTMError if their runs differ."""
+    """A `ServingModel` of a forecaster and the results in `folder`. Raises TTMError if their runs differ."""
+    results = load_results(folder)
     if forecaster.run_id != results.run.run_id:
         raise TTMError(f"a forecaster of run {forecaster.run_id} beside results of run {results.run.run_id}",
                        "both of one run", "wait for the run to end")
@@ -149,7 +153,8 @@ def build_serving_model(version: str, forecaster: Forecaster, forecaster_id: str
     return ServingModel(
         version, fixed, forecaster_id, _day(results.run.as_of), _published_forecast(results),
         True, past_errors(results.policy), _labels(forecaster, "products", "product", "produto_cat"),
-        _labels(forecaster, "regions", "region", "uf_cat"), results.run.data_hash, find(), trained, find)
+        _labels(forecaster, "regions", "region", "uf_cat"), results.run.data_hash, find(), trained, find,
+        planners_changes(folder, results), partial(newer_changes, folder, results))
 
 # %% ../../nbs/15_serve/40_models.ipynb #5f595faa
 class ModelSource(Protocol):
@@ -201,8 +206,7 @@ class RunSource:
                                  "omit model_version to get the current one")
         forecaster = Forecaster.load(folder / "forecaster", device=self.device)
         forecaster_id = forecaster_record(folder / "forecaster")["id"]
-        return build_serving_model(version, forecaster, forecaster_id, load_results(folder / "run"), self.dataset,
-                                   self.warehouse)
+        return build_serving_model(version, forecaster, forecaster_id, folder / "run", self.dataset, self.warehouse)
 
     def versions(self) -> list[ModelFacts]:
         """See `ModelSource`."""
@@ -285,8 +289,8 @@ class RegistrySource:
         folder = next((path for path, record in runs.runs(everything=True) if record.run_id == forecaster.run_id), None)
         if folder is None:
             return _from_warehouse(version, forecaster, entry.forecaster_id, runs.dataset, runs.warehouse)
-        return build_serving_model(version, forecaster, entry.forecaster_id, load_results(folder / "run"),
-                                   runs.dataset, runs.warehouse)
+        return build_serving_model(version, forecaster, entry.forecaster_id, folder / "run", runs.dataset,
+                                   runs.warehouse)
 
     def versions(self) -> list[ModelFacts]:
         """See `ModelSource`."""
@@ -389,6 +393,7 @@ def _poll(cache: ModelCache) -> bool:
     if version is None or (cache.current and cache.current.version == version):
         cache.error = None if version else "there is no model"
         _find_company(cache)
+        _find_changes(cache)
         return False
     with cache._loading:
         model = cache.source.load(version)
@@ -407,6 +412,12 @@ def _keep(cache: ModelCache, model: ServingModel | None) -> None:
         cache._others.move_to_end(model.version)
     while len(cache._others) > cache.size:
         cache._others.popitem(last=False)
+
+# %% ../../nbs/15_serve/40_models.ipynb #40a00002
+def _find_changes(cache: ModelCache) -> None:
+    """Take in planners' changes that were published since the current model was loaded, or withdrawn."""
+    if cache.current is not None and (changes := cache.current.find_changes(cache.current.changes)) is not cache.current.changes:
+        cache.current = replace(cache.current, changes=changes)
 
 # %% ../../nbs/15_serve/40_models.ipynb #279185b5
 def _find_company(cache: ModelCache) -> None:

@@ -219,6 +219,9 @@ class PredictAnswer(ApiModel):
     produto: str | None
     regiao: str | None
     predictions: list[Prediction]
+    adjusted: list[Prediction] | None = Field(
+        default=None, description="The same weeks with planners' approved overrides, as on the report pages; null where no "
+                                  "override changes them, and for forecasts that were made on request")
     confidence_bounds: list[Bounds] = Field(description="Empty where no bounds were requested")
     metadata: Metadata
 
