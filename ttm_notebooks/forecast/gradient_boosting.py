@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ import pandas as pd
 from dateutil.easter import easter
 
 from ..core.errors import UsageError
+from ..core.extras import package_version
 from ..core.metrics import QUANTILE_LEVELS, mean_from_quantiles
 from .engine import Forecast, checked_horizon, history_flags, with_flags
 from .models import FALLBACK_FLAG, LONGEST_HORIZON, NORMAL_SCORES, ForecastModel
@@ -254,7 +254,7 @@ class LightGBM(ForecastModel):
         """Name, seed, settings and the version of lightgbm; the boosters after `fit`."""
         fitted = {} if self.boosters is None else {"boosters": dict(self.boosters)}
         return {"name": self.name, "seed": self.seed, "parameters": PARAMETERS, "trees": TREES, "rows": TRAINING_ROWS,
-                "revision": 2, "lightgbm": version("lightgbm"), **fitted}
+                "revision": 2, "lightgbm": package_version("lightgbm"), **fitted}
 
     def fit(self, panel: Panel) -> "LightGBM":
         """A model with boosters learned from `panel`."""
@@ -317,7 +317,7 @@ def _predict(model: LightGBM, panel: Panel, horizon: int, intervals: bool) -> Fo
     flags = [";".join(filter(None, [code, FALLBACK_FLAG if rule else ""]))
              for code, rule in zip(history_flags(usable[:, -104:]), simple)]
     weeks = panel.weeks[-1].astype("datetime64[D]") + 7 * np.arange(1, horizon + 1)
-    facts = {"candidate": model.name, "kind": model.kind, "lightgbm": version("lightgbm"),
+    facts = {"candidate": model.name, "kind": model.kind, "lightgbm": package_version("lightgbm"),
              "data_fingerprint": panel.fingerprint, "last_week": str(panel.weeks[-1]), "n_series": panel.n_series,
              "channels": list(panel.channels), "calibration": "quantile regression" if intervals else "no intervals",
              "parameters": {"horizon": horizon, "intervals": intervals}}

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import version
 from multiprocessing import get_context
 from types import ModuleType
 from typing import Any, ClassVar
@@ -25,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import TTMError, UsageError
-from ..core.extras import has_packages, needed_for
+from ..core.extras import has_packages, needed_for, package_version
 from ..core.files import hash_json
 from ..core.metrics import QUANTILE_LEVELS
 from ..panel.panel import Panel
@@ -241,7 +240,7 @@ def _described(name: str, panel: Panel, horizon: int, intervals: bool, used: lis
 def _library(rules: Rules) -> dict[str, str]:
     """The version of statsforecast, where one of `rules` needs it."""
     own = all(label == LAST_YEAR_RULE for _, label in rules)
-    return {} if own else {"statsforecast": version("statsforecast")}
+    return {} if own else {"statsforecast": package_version("statsforecast")}
 
 # %% ../../nbs/10_forecast/10_models.ipynb #f12eb52b
 def _flagged(panel: Panel, used: list[str], rules: Rules) -> pd.DataFrame:
@@ -366,7 +365,7 @@ class FineTuned(ForecastModel):
     def identity(self) -> dict[str, Any]:
         """Name, strategy, options, validation rule, the hash of the weights and the version of torch."""
         with needed_for("fine-tuning"):
-            torch_version = version("torch")
+            torch_version = package_version("torch")
         return {"name": self.name, "strategy": self.strategy, "options": self.options, "judging": VALIDATION_RULE,
                 "weights_hash": self.model.weights_hash, "torch": torch_version}
 

@@ -11,14 +11,13 @@ __all__ = ['AGGREGATE_LEVELS', 'RECONCILIATION_METHODS', 'MOST_STRETCH', 'PRIOR_
 # %% ../../nbs/10_forecast/40_reconciliation.ipynb #a80501ff
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from ..core.errors import UsageError
-from ..core.extras import needed_for
+from ..core.extras import needed_for, package_version
 from ..core.metrics import QUANTILE_LEVELS, coverage, interval_width, wape, weighted_quantile_loss
 from ..panel.panel import Panel, aggregate
 from ..panel.weekly_rows import CHANNELS, SERIES_KEYS
@@ -310,7 +309,7 @@ def reconcile(levels: Mapping[str, Forecast], method: str = "bottom_up",
 # %% ../../nbs/10_forecast/40_reconciliation.ipynb #4a7c7999
 def _library(method: str) -> dict[str, str]:
     """Name and version of the library that `method` uses; empty for sums."""
-    return {} if method == "bottom_up" else {"library": f"hierarchicalforecast {version('hierarchicalforecast')}"}
+    return {} if method == "bottom_up" else {"library": f"hierarchicalforecast {package_version('hierarchicalforecast')}"}
 
 # %% ../../nbs/10_forecast/40_reconciliation.ipynb #7698cc98
 def largest_difference(levels: Mapping[str, Forecast]) -> float:

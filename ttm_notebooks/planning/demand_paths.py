@@ -9,7 +9,6 @@ __all__ = ['FEWEST_PATHS', 'with_tails', 'places', 'scores_of', 'past_paths', 'w
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from ..core.errors import UsageError
 from ..core.metrics import QUANTILE_COLUMNS, QUANTILE_LEVELS
@@ -79,7 +78,8 @@ def past_paths(policy: pd.DataFrame, channel: str, weeks: int, before: np.dateti
         raise UsageError(f"{count} past forecasts of {weeks} weeks whose sales are known", f"at least {FEWEST_PATHS}",
                          "use fewer weeks, or wait until more forecasts can be judged")
     scores = scores_of(rows["actual"].to_numpy(np.float64), rows[list(QUANTILE_COLUMNS)].to_numpy(np.float64))
-    return (rankdata(scores.reshape(count, weeks), axis=0) - 0.5) / count
+    order = scores.reshape(count, weeks).argsort(axis=0, kind="stable")
+    return (order.argsort(axis=0) + 0.5) / count
 
 # %% ../../nbs/14_planning/30_demand_paths.ipynb #14f0000c
 def weekly_samples(quantiles: np.ndarray, paths: np.ndarray) -> np.ndarray:

@@ -14,11 +14,11 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import UsageError
+from ..core.extras import package_version
 from ..core.files import atomic_write
 from ..core.runs import RunRecord, load_run, save_run
 from .forecaster import forecaster_record, selection_of

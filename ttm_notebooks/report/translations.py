@@ -16,7 +16,7 @@ import math
 import numbers
 import string
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -116,7 +116,13 @@ def number(texts: Translations, value: float, decimals: int = 0) -> str:
     if value is None or not math.isfinite(value):
         return DASH
     pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
-    return format_decimal(round(value, decimals) + 0.0, format=pattern, locale=texts.locale)
+    return _formatted(round(value, decimals) + 0.0, pattern, texts.locale)
+
+
+@lru_cache(maxsize=65_536)
+def _formatted(value: float, pattern: str, locale: str) -> str:
+    """A number as text; the details of a thousand series repeat the same few numbers."""
+    return format_decimal(value, format=pattern, locale=locale)
 
 # %% ../../nbs/13_report/20_translations.ipynb #bef5596f
 def amount(texts: Translations, channel: str, value: float, decimals: int = 0) -> str:
