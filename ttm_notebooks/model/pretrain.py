@@ -8,12 +8,15 @@ __all__ = ['TARGET_LIMIT', 'EARLY_WEIGHT', 'EARLY_WEEKS', 'LAST_RATE', 'scaled_w
 
 # %% ../../nbs/09_model/50_pretrain.ipynb #348064c8
 import io
+import itertools
 import json
 import time
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -114,13 +117,23 @@ def training_batch(config: PretrainConfig, step: int) -> WindowTensors:
     return scaled_windows(values, mask_history(observed[:, :CONTEXT_LENGTH], generator), observed)
 
 # %% ../../nbs/09_model/50_pretrain.ipynb #1ce50125
-def _batches(config: PretrainConfig, start: int) -> Iterator[WindowTensors]:
-    """Batches from step `start` on; a thread draws the next one in advance."""
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(training_batch, config, start)
-        for step in range(start, config.steps):
-            batch, ahead = ahead.result(), pool.submit(training_batch, config, step + 1)
-            yield batch
+def _drawn(config: PretrainConfig, step: int) -> tuple[np.ndarray, ...]:
+    """`training_batch` as arrays, which travel between processes without shared memory."""
+    torch.set_num_threads(1)
+    return tuple(tensor.numpy() for tensor in training_batch(config, step))
+
+
+def _batches(config: PretrainConfig, start: int, workers: int = 1) -> Iterator[WindowTensors]:
+    """Batches from step `start` on, drawn in advance: by a thread, or by `workers` processes, with the same bits."""
+    own = workers == 1
+    pool = ThreadPoolExecutor(1) if own else ProcessPoolExecutor(workers, get_context("spawn"))
+    draw, steps = training_batch if own else _drawn, iter(range(start, config.steps))
+    with pool:
+        ahead = deque(pool.submit(draw, config, step) for step in itertools.islice(steps, 2 * workers))
+        while ahead:
+            batch = ahead.popleft().result()
+            ahead.extend(pool.submit(draw, config, step) for step in itertools.islice(steps, 1))
+            yield batch if own else WindowTensors(*map(torch.from_numpy, batch))
 
 # %% ../../nbs/09_model/50_pretrain.ipynb #fac66159
 @dataclass
@@ -331,11 +344,11 @@ def model_card(model: WeeklyModel, config: PretrainConfig, scores: list[dict], h
         notes=f"\n{notes}\n" if notes else "")
 
 # %% ../../nbs/09_model/50_pretrain.ipynb #851a19a9
-def _train(state: _State, config: PretrainConfig, out: Path, progress: bool) -> _State:
+def _train(state: _State, config: PretrainConfig, out: Path, progress: bool, workers: int) -> _State:
     """Make all remaining steps of `state`; save it every `save_every` steps."""
     losses, began = [], time.monotonic() - (state.curve[-1][3] if state.curve else 0.0)
     with progress_bar("pre-training", config.steps, "steps", state.step, shown=progress) as bar:
-        for batch in _batches(config, state.step):
+        for batch in _batches(config, state.step, workers):
             losses.append(_advance(state, batch, config))
             bar.update(), bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
             if state.step % config.save_every == 0 or state.step == config.steps:
@@ -346,15 +359,16 @@ def _train(state: _State, config: PretrainConfig, out: Path, progress: bool) -> 
 
 # %% ../../nbs/09_model/50_pretrain.ipynb #51b249f3
 def pretrain(config: PretrainConfig, out: str | Path, resume: bool = True, progress: bool = True,
-             validation: str | Path | None = None, before: str | None = None) -> WeeklyModel:
+             validation: str | Path | None = None, before: str | None = None, workers: int = 1) -> WeeklyModel:
     """Train a network and save it in `out` with its card; returns the model (averaged weights).
 
-    With `resume`, training continues from `out/state.pt` if it exists. `validation` names a folder of real series for
+    With `resume`, training continues from `out/state.pt` if it exists. `workers` processes draw the windows; above 1 the
+    caller needs a `__main__` guard, and the weights are the same. `validation` names a folder of real series for
     the card, cut at `before` (ISO date). Raises UsageError for a state of another configuration.
     """
     out = Path(out)
     real = read_sets(validation, before) if validation else []
-    state = _train(_restore(config, out) if resume else _start(config), config, out, progress)
+    state = _train(_restore(config, out) if resume else _start(config), config, out, progress, workers)
     model = model_of(state.average.module.cpu().eval(), str(out))
     model = replace(model, card=model_card(model, config, score_model(model, real), held_out_loss(model)))
     atomic_write(out / "pretrain.json", json.dumps(asdict(config), indent=2) + "\n")

@@ -11,13 +11,14 @@ __all__ = ['FOLDER', 'pytestmark', 'LAW', 'NINE', 'script', 'test_widen_levels_o
            'summary_of', 'test_summarise_weighs_sets_equally_and_counts_each_peer_once',
            'test_summarise_compares_network_of_104_weeks_with_peers_of_104_weeks',
            'test_benchmark_set_is_located_by_its_files', 'missing_names', 'test_script_takes_only_names_that_exist',
-           'test_renamed_name_is_found']
+           'test_renamed_name_is_found', 'test_gpu_pretrain_plans_once_and_continues_the_same_run']
 
 # %% ../../nbs/tests/90_test_benchmarks.ipynb #f9d363e5
 import ast
 import importlib
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -212,3 +213,18 @@ def test_renamed_name_is_found():
 from ttm_notebooks.core.metrics import wape, old_wape
 b.backtest(b.old_backtest)"""
     assert missing_names(text) == ["ttm_notebooks.core.metrics.old_wape", "b.old_backtest"]
+
+# %% ../../nbs/tests/90_test_benchmarks.ipynb #90aa0002
+def test_gpu_pretrain_plans_once_and_continues_the_same_run(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    training = script("gpu_pretrain")
+    options = SimpleNamespace(out=tmp_path / "run", data=None, minutes=0.001, batch=4, rate=3e-3, seed=1, save_every=2, trial=2,
+                              workers=1, device="cpu")
+    training.main(options)
+    plan = (tmp_path / "run" / "plan.json").read_text()
+    first = capsys.readouterr().out
+    assert "ms per step of 4 series: 8 steps" in first and (tmp_path / "run" / "model.safetensors").exists()
+    training.main(SimpleNamespace(**vars(options) | {"minutes": 99.0}))
+    assert (tmp_path / "run" / "plan.json").read_text() == plan
+    weights = [line.split("weights ")[1].split()[0] for line in (first + capsys.readouterr().out).splitlines() if "weights" in line]
+    assert len(weights) == 2 and weights[0] == weights[1]

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['TINY', 'loss_of', 'test_scaled_windows_future_has_no_effect_on_the_context',
            'test_pinball_loss_unobserved_targets_do_not_count', 'test_pinball_loss_equals_the_library',
-           'train_until_step_five', 'test_pretrain_killed_run_continues_bit_for_bit', 'base_run',
+           'train_until_step_five', 'test_pretrain_killed_run_continues_bit_for_bit',
+           'test_pretrain_windows_from_several_processes_give_the_same_weights', 'base_run',
            'test_pretrain_equal_seeds_give_equal_weights', 'test_pretrain_finished_run_is_not_trained_again',
            'test_pretrain_state_of_another_configuration_is_refused', 'test_pretrain_start_from_continues_a_checkpoint',
            'test_pretrain_writes_card_curve_and_checkpoint', 'test_read_sets_unusable_folder_is_refused',
@@ -101,6 +102,11 @@ def test_pretrain_killed_run_continues_bit_for_bit(tmp_path):
     assert finished.weights_hash == whole.weights_hash
     for name in ("model.safetensors", "config.json"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+# %% ../../../nbs/tests/09_model/50_test_pretrain.ipynb #50fa0001
+def test_pretrain_windows_from_several_processes_give_the_same_weights(base_run, tmp_path):
+    model = pretrain(replace(TINY, steps=3), tmp_path / "two", progress=False, workers=2)
+    assert model.weights_hash == base_run[1].weights_hash
 
 # %% ../../../nbs/tests/09_model/50_test_pretrain.ipynb #32a6786f
 @pytest.fixture(scope="module")
