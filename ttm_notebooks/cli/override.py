@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['override_app', 'DayOption', 'LedgerOption', 'OverrideArgument', 'TextOption', 'steps_module', 'override_line',
-           'amount_of', 'monday_of', 'override_add_command', 'override_list_command', 'override_approve_command',
-           'override_reject_command', 'override_withdraw_command']
+           'record_sentence', 'amount_of', 'monday_of', 'override_add_command', 'override_list_command',
+           'override_approve_command', 'override_reject_command', 'override_withdraw_command']
 
 # %% ../../nbs/19_cli/17_override.ipynb #19e00003
 import datetime
@@ -54,6 +54,16 @@ def override_line(override: "Override") -> str:
     size = "" if override.size != override.size else f", {abs(override.size):.1f} x half the 80 % interval"
     return (f"{override.id}  {override.state:<9}  {where}  {change.first_week}..{change.last_week}  "
             f"{override.old:,.2f} -> {override.new:,.2f}{size}  {override.reason}  {override.actor}: {override.text}")
+
+# %% ../../nbs/19_cli/17_override.ipynb #19e00011
+def record_sentence(record: dict) -> str:
+    """How the planner's earlier changes like this one ended, as a sentence."""
+    if not record["overrides"]:
+        return "none of your earlier changes of this size and direction has been sold yet"
+    added, words = 100 * record["added"], {"helped": "they helped", "harmed": "they did harm",
+                                           "not clear": "chance explains it", "too few": "too few for a verdict"}
+    return (f"your {record['overrides']} earlier changes of this size and direction took {added:+.1f} % of sales off the error: "
+            f"{words[record['verdict']]}")
 
 # %% ../../nbs/19_cli/17_override.ipynb #19e00009
 def amount_of(total: float | None, percent: float | None) -> tuple[str, float]:
@@ -106,6 +116,7 @@ def override_add_command(
         settings, planner, reason, text, expires=day_of(expires, "--expires"), entry_id=entry_id, region=region,
         product=product, channel=channel, first=begin, last=end, kind=kind, value=value, keep_price=keep_price)
     typer.echo(override_line(override))
+    typer.echo(record_sentence(module.own_record_step(settings, override)), err=True)
 
 # %% ../../nbs/19_cli/17_override.ipynb #19e0000d
 @override_app.command("list")

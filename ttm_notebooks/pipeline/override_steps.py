@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['open_ledger', 'day_results', 'change_of', 'propose_step', 'overrides_frame', 'publish_overrides', 'value_added_step',
-           'stock_step']
+           'own_record_step', 'stock_step']
 
 # %% ../../nbs/18_pipeline/17_override_steps.ipynb #18e00003
 import datetime
@@ -20,7 +20,7 @@ from .settings import Settings, open_warehouse
 from ..planning.adjustments import Adjustment, with_adjusted
 from ..planning.inventory import read_stock_rules, stock_plan
 from ..planning.overrides import Override, OverrideLedger, Planner, changes_for
-from ..planning.value_added import override_outcomes, staircase, value_added
+from ..planning.value_added import override_outcomes, own_record, staircase, value_added
 from ..report.facts import labels
 from ..report.manual_changes import OVERRIDE_COLUMNS, save_manual_changes, with_manual_changes
 from ..warehouse.duckdb import DuckDBStore
@@ -109,6 +109,13 @@ def value_added_step(settings: Settings, planner: str, by: str | None = None) ->
     stairs = pd.concat([staircase(results, channel).assign(channel=channel) for channel in results.channels])
     overrides = open_ledger(settings).overrides(Planner(planner))
     return stairs[["channel", *stairs.columns[:-1]]], value_added(override_outcomes(overrides, results.history), by)
+
+
+def own_record_step(settings: Settings, override: Override) -> dict[str, object]:
+    """How earlier approved changes like `override` ended: same author, channel, direction and size (see `own_record`)."""
+    overrides = open_ledger(settings).overrides(Planner(override.actor))
+    outcomes = override_outcomes(overrides, day_results(settings).history)
+    return own_record(outcomes, override.actor, override.change.channel, override.size, override.new > override.old)
 
 
 def stock_step(settings: Settings, rules: Path | None = None) -> pd.DataFrame:

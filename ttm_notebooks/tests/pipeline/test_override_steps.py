@@ -27,10 +27,13 @@ from ...core.errors import KeyProblem, TTMError, UsageError
 from ...core.keys import KEY_VARIABLE
 from ...evaluation.results import check_sums
 from ...pipeline.maintenance import rotate_step
-from ...pipeline.override_steps import open_ledger, overrides_frame, propose_step, publish_overrides
+from ttm_notebooks.pipeline.override_steps import (
+    open_ledger, overrides_frame, own_record_step, propose_step, publish_overrides,
+)
 from ...pipeline.run import report_step
 from ...pipeline.settings import Settings, pipeline_settings
 from ...planning.overrides import Planner
+from ...planning.value_added import size_class
 from ...report.facts import open_results
 from ...simulation.postgres_server import postgres_programs, private_postgres
 from ...testing.command import ttm_call
@@ -62,7 +65,8 @@ ADD = ("add", "--from", "2024-01-10", "--to", "2024-01-31", "--percent", 10, "--
 
 # %% ../../../nbs/tests/18_pipeline/17_test_override_steps.ipynb #18f00005
 def test_override_added_and_approved_is_on_the_pages(company):
-    code, line, _ = called(company, *ADD, "--region", "SP", "--id", "fair1")
+    code, line, errors = called(company, *ADD, "--region", "SP", "--id", "fair1")
+    assert "none of your earlier changes" in errors
     assert code == 0 and re.search(r"fair1  proposed   SP / vendas  2024-01-08\.\.2024-01-29  .* a fair in town", line)
     report_step(company)
     page = company.folder / "regional-sp.html"
@@ -190,6 +194,11 @@ def test_value_added_judges_overrides_by_later_sales(two_days):
         open_ledger(first).decide(Planner("bruno", approves=True), made.id, "approve")
     code, text, _ = called_as("value-added", two_days, "--by", "reason", "--as-of", "2024-04-01")
     assert code == 0 and re.search(r"vendas +event +6 +6 .* helped", text) and "last year" in text
+    later_one = propose_step(later, Planner("ana"), "event", "again", region="SP", product="item 002", channel="vendas",
+                             first=datetime.date(2024, 4, 1), last=datetime.date(2024, 4, 1), kind="percent", value=-1.0)
+    same = [override for override in open_ledger(later).overrides(Planner("ana"))[:6]
+            if size_class(override.size) == size_class(later_one.size) and override.new < override.old]
+    assert own_record_step(later, later_one)["overrides"] == len(same)
     code, text, _ = called_as("value-added", two_days, "--as-of", "2024-01-15")
     assert code == 0 and "no approved override has weeks that were sold since" in text
 
