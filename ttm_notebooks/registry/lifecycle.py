@@ -77,6 +77,23 @@ def _describe(folder: Path, run: str, record: Mapping[str, Any], card: str, made
     if made_by is not None:
         save_run(made_by, folder / "run.json")
 
+# %% ../../nbs/12_registry/60_lifecycle.ipynb #60ab0002
+_ATTEMPTS = 4
+
+
+def _log_batch(registry: Registry, run: str, **batch: list) -> None:
+    """Write metrics and parameters of a run; again where another machine wrote them in the same instant."""
+    from mlflow.exceptions import MlflowException
+
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            registry.client.log_batch(run, **batch)
+        except MlflowException as error:
+            if attempt == _ATTEMPTS or "unique constraint" not in str(error).lower():
+                raise
+        else:
+            return
+
 # %% ../../nbs/12_registry/60_lifecycle.ipynb #aea1287f
 def _log_metrics(registry: Registry, run: str, selection: Mapping[str, Any], tags: Mapping[str, str]) -> None:
     """Write metrics and parameters, and end the MLflow run."""
@@ -86,7 +103,7 @@ def _log_metrics(registry: Registry, run: str, selection: Mapping[str, Any], tag
     metrics = [Metric(key, value, stamp, 0) for key, value in selection_metrics(selection).items()]
     params = [Param(key, tags[key]) for key in ("forecaster", "kind", "dataset", "channels", "last_week")]
     with registry_errors(registry.tracking_uri):
-        registry.client.log_batch(run, metrics=metrics, params=params)
+        _log_batch(registry, run, metrics=metrics, params=params)
         registry.client.set_terminated(run)
 
 # %% ../../nbs/12_registry/60_lifecycle.ipynb #8cba4f9f

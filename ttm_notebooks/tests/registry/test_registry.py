@@ -18,7 +18,8 @@ __all__ = ['TRIED', 'SCRIPT', 'YAML', 'template', 'copied', 'mlflow_server', 'se
            'test_promotion_of_cut_encrypted_file_is_refused', 'test_moved_default_registry_works',
            'test_dead_server_raises_registry_problem', 'in_children',
            'test_damaged_copy_is_replaced_while_many_processes_load', 'test_sound_copy_is_not_touched',
-           'test_register_in_many_processes_gives_one_version',
+           'test_register_in_many_processes_gives_one_version', 'clashing',
+           'test_register_beside_another_machine_writes_the_parameters_again',
            'test_register_from_machines_without_common_lock_ends_with_one_version', 'poll',
            'test_reader_sees_old_champion_or_new_one', 'Counting', 'work_and_die', 'killed_at', 'points',
            'test_killed_registration_leaves_nothing_or_everything',
@@ -459,6 +460,35 @@ def test_register_in_many_processes_gives_one_version(template, folders, tmp_pat
     home = copied(template, tmp_path / "registry")
     numbers = in_children(4, lambda number: register_forecaster(Registry(home=home), folders["theta"], "demo").number)
     assert numbers == ["1"] * 4 and len(list_versions(Registry(home=home), "demo")) == 1
+
+# %% ../../../nbs/tests/12_registry/50_test_registry.ipynb #76ea0001
+def clashing(registry: Registry, times: int, words: str) -> Callable:
+    """`log_batch` of MLflow's client that fails `times` times, after the parameters were written, with `words`."""
+    from mlflow.exceptions import MlflowException
+
+    log_batch, left = registry.client.log_batch, [times]
+
+    def failing(run: str, **batch: list) -> None:
+        log_batch(run, **batch)
+        if left[0]:
+            left[0] -= 1
+            raise MlflowException(f"BAD_REQUEST: (sqlite3.IntegrityError) {words}: params.key, params.run_uuid")
+
+    return failing
+
+
+@pytest.mark.parametrize("times, words, ends", [
+    (1, "UNIQUE constraint failed", True), (3, "duplicate key value violates unique constraint", True),
+    (9, "UNIQUE constraint failed", False), (1, "FOREIGN KEY constraint failed", False)])
+def test_register_beside_another_machine_writes_the_parameters_again(backend, folders, monkeypatch, times, words, ends):
+    monkeypatch.setattr(backend.registry.client, "log_batch", clashing(backend.registry, times, words))
+    if not ends:
+        with pytest.raises(RegistryProblem):
+            backend.register(folders["theta"])
+        return
+    made = backend.register(folders["theta"])
+    run = backend.registry.client.get_run(made.mlflow_run)
+    assert run.data.params["forecaster"] == "AutoTheta" and len(list_versions(backend.registry, backend.name)) == 1
 
 # %% ../../../nbs/tests/12_registry/50_test_registry.ipynb #76ea525c
 def test_register_from_machines_without_common_lock_ends_with_one_version(server, folders, tmp_path):
