@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .override import DayOption, LedgerOption, steps_module
-from .registry_audit import DEFAULT_OUT, DatasetArgument, OutOption, day_of, pipeline_module
+from .override import DayOption, LedgerOption, day_settings, steps_module
+from .registry_audit import DEFAULT_OUT, DatasetArgument, OutOption
 
 # %% ../../nbs/19_cli/18_planning.ipynb #19f00004
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ def value_added_command(
 
     Example: ttm value-added data/rossmann --by reason
     """
-    module = steps_module()
-    settings = pipeline_module().pipeline_settings(dataset, as_of=day_of(as_of), out=out, warehouse=warehouse)
+    module, settings = steps_module(), day_settings(dataset, as_of, out, warehouse)
     stairs, overrides = module.value_added_step(settings, getpass.getuser(), by)
     typer.echo(_printed(stairs, csv), nl=False)
     typer.echo("\n" + _printed(overrides, csv, "no approved override has weeks that were sold since"), nl=False)
@@ -63,8 +62,7 @@ def stock_command(
 
     Example: ttm stock data/industria --csv
     """
-    settings = pipeline_module().pipeline_settings(dataset, as_of=day_of(as_of), out=out)
-    plan = steps_module().stock_step(settings, rules)
+    plan = steps_module().stock_step(day_settings(dataset, as_of, out), rules)
     typer.echo(_printed(plan if csv else plan.head(top), csv), nl=False)
     if len(plan) > top and not csv:
         typer.echo(f"{len(plan) - top} more: --csv prints all", err=True)

@@ -15,8 +15,10 @@ from typing import Any
 from ..core.errors import TTMError
 from ..core.extras import needed_for
 from ..evaluation.results import Results
-from ..planning.adjustments import Adjustment, Effect, effect_of, with_adjusted
-from ..planning.overrides import REASONS, OverrideLedger, Planner, changes_for
+from ..planning.adjustments import Adjustment, Effect, effect_of, level_of, with_adjusted
+from ttm_notebooks.planning.overrides import (
+    ACTIVE_STATES, REASONS, OverrideLedger, Planner, changes_for, is_active, overrides_of,
+)
 from ..planning.value_added import override_outcomes, own_record
 from ..report.facts import labels
 from ..report.figures import CaptionedFigure, fan_chart
@@ -57,17 +59,17 @@ class OverrideEditor:
     def change(self) -> Adjustment:
         """The change that the choosers describe. Raises UsageError."""
         region, product = self.codes["region"][self.region.value], self.codes["product"][self.product.value]
-        level = {(True, True): "series", (True, False): "product", (False, True): "region", (False, False): "total"}
         first, last = self.weeks.value
-        return Adjustment(level[product > 0, region > 0], product, region, self.channel.value, first, last, self.kind.value,
+        return Adjustment(level_of(product, region), product, region, self.channel.value, first, last, self.kind.value,
                           self.value.value, self.keep_price.value)
 
     def refresh(self) -> None:
         """Read the ledger again: the list and the chart show what other planners have entered since."""
-        self.seen = len(self.ledger.entries())
-        overrides = self.ledger.overrides(self.planner, self.as_of)
-        active = [override for override in overrides if override.state in ("proposed", "approved")]
-        self.earlier = changes_for(active, self.results.forecasts, ("proposed", "approved"))
+        entries = self.ledger.entries()
+        self.seen, visible = len(entries), [other for other in overrides_of(entries) if self.planner.sees(other.change)]
+        self.outcomes = override_outcomes(visible, self.results.history)
+        active = [other for other in overrides_of(entries, self.as_of) if self.planner.sees(other.change) and is_active(other)]
+        self.earlier = changes_for(active, self.results.forecasts, ACTIVE_STATES)
         self.entries.options = [("", "")] + [(_entry_text(override), override.id) for override in active]
         self.redraw()
 
@@ -84,8 +86,7 @@ class OverrideEditor:
 
     def _record(self, change: Adjustment, effect: Effect) -> str:
         """How earlier changes of this kind by this planner have ended."""
-        outcomes = override_outcomes(self.ledger.overrides(self.planner), self.results.history)
-        record = own_record(outcomes, self.planner.name, change.channel, effect.size, effect.new > effect.old)
+        record = own_record(self.outcomes, self.planner.name, change.channel, effect.size, effect.new > effect.old)
         if not record["overrides"]:
             return self.texts("draft_no_record")
         verdict = self.texts(f"verdict_{record['verdict'].replace(' ', '_')}")

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['RAW_QUANTILES', 'SHORT_WEEKS', 'STALE_WEEKS', 'Forecast', 'forecast_frame', 'forecast_from_frame', 'select',
-           'checked_horizon', 'ArrayModel', 'history_flags', 'with_flags', 'flag_counts', 'forecast', 'rounded',
-           'aggregate_rows', 'summed_mean', 'require_same_grid', 'combine']
+           'checked_horizon', 'ArrayModel', 'history_flags', 'with_flags', 'flag_counts', 'forecast', 'hundredths',
+           'rounded', 'aggregate_rows', 'summed_mean', 'require_same_grid', 'combine']
 
 # %% ../../nbs/10_forecast/00_engine.ipynb #97d9f34a
 from collections import Counter
@@ -314,14 +314,14 @@ def forecast(model: ArrayModel, panel: Panel, horizon: int = 26, batch_size: int
     return Forecast(quantiles, mean, weeks, series, panel.channels, described | dict(metadata or {}))
 
 # %% ../../nbs/10_forecast/00_engine.ipynb #6f367097
-def _cents(mean: np.ndarray) -> np.ndarray:
+def hundredths(mean: np.ndarray) -> np.ndarray:
     """Means as whole hundredths, int64."""
     return np.rint(mean * 100).astype(np.int64)
 
 # %% ../../nbs/10_forecast/00_engine.ipynb #dc2ae9cf
 def rounded(forecast: Forecast) -> Forecast:
     """`forecast` with its means rounded to two decimals; the quantiles do not change."""
-    return replace(forecast, mean=_cents(forecast.mean) / 100)
+    return replace(forecast, mean=hundredths(forecast.mean) / 100)
 
 # %% ../../nbs/10_forecast/00_engine.ipynb #06251589
 def aggregate_rows(series: pd.DataFrame, groups: pd.DataFrame) -> np.ndarray:
@@ -343,7 +343,7 @@ def aggregate_rows(series: pd.DataFrame, groups: pd.DataFrame) -> np.ndarray:
 def summed_mean(series_forecast: Forecast, groups: pd.DataFrame) -> np.ndarray:
     """Sums of the rounded means over each row of `groups`, [G, H, C], exact to the cent."""
     total = np.zeros((len(groups), *series_forecast.mean.shape[1:]), dtype=np.int64)
-    np.add.at(total, aggregate_rows(series_forecast.series, groups), _cents(series_forecast.mean))
+    np.add.at(total, aggregate_rows(series_forecast.series, groups), hundredths(series_forecast.mean))
     return total / 100
 
 # %% ../../nbs/10_forecast/00_engine.ipynb #e2943923

@@ -17,7 +17,7 @@ import pandas as pd
 from ..core.errors import UsageError
 from ..evaluation.results import Results, load_results
 from .settings import Settings, open_warehouse
-from ..planning.adjustments import Adjustment, with_adjusted
+from ..planning.adjustments import Adjustment, level_of, with_adjusted
 from ..planning.inventory import read_stock_rules, stock_plan
 from ..planning.overrides import Override, OverrideLedger, Planner, changes_for
 from ..planning.value_added import override_outcomes, own_record, staircase, value_added
@@ -66,10 +66,9 @@ def change_of(results: Results, region: str, product: str, channel: str, first: 
               kind: str, value: float, keep_price: bool = True) -> Adjustment:
     """A change by labels; "" means all. Raises UsageError."""
     codes = _code(results, "product", product), _code(results, "region", region)
-    level = {(True, True): "series", (True, False): "product", (False, True): "region", (False, False): "total"}
     if channel not in results.channels:
         raise UsageError(f"channel {channel!r}", f"one of {', '.join(results.channels)}, as forecast")
-    return Adjustment(level[codes[0] > 0, codes[1] > 0], *codes, channel, first, last, kind, value, keep_price)
+    return Adjustment(level_of(*codes), *codes, channel, first, last, kind, value, keep_price)
 
 
 def propose_step(settings: Settings, planner: Planner, reason: str, text: str, *, expires: datetime.date | None = None,

@@ -17,7 +17,9 @@ from ..core.errors import UsageError
 from ..evaluation.results import Results
 from ..forecast.engine import Forecast
 from ..panel.weekly_rows import SERIES_KEYS
+from .adjustments import series_prices
 from .demand_paths import demand_samples, past_paths
+from ..report.manual_changes import adjusted_series
 
 # %% ../../nbs/14_planning/40_inventory.ipynb #14900006
 @dataclass(frozen=True)
@@ -111,8 +113,7 @@ def _prices(forecast: Forecast) -> np.ndarray:
     """Revenue per unit of each series over the horizon; 1 where there is no revenue."""
     if "faturamento" not in forecast.channels:
         return np.ones(len(forecast.series))
-    sums = {name: forecast.mean[..., forecast.channels.index(name)].sum(axis=1) for name in ("vendas", "faturamento")}
-    return np.divide(sums["faturamento"], sums["vendas"], out=np.zeros(len(forecast.series)), where=sums["vendas"] > 0)
+    return np.nan_to_num(series_prices(forecast, *map(forecast.channels.index, ("vendas", "faturamento"))))
 
 # %% ../../nbs/14_planning/40_inventory.ipynb #14900012
 STOCK_COLUMNS = ("product", "region", *SERIES_KEYS, "abc", "xyz", "protection_weeks", "service_level", "expected_demand",
@@ -128,8 +129,7 @@ def stock_plan(results: Results, rules: Mapping[tuple[str, str], StockRule] | No
     if "vendas" not in results.channels:
         raise UsageError("results without units", "the channel vendas", "stock is counted in units; map a column to `units`")
     rows = results.forecasts[results.forecasts["level"] == "series"]
-    forecast, channel = Forecast.from_frame(rows), list(results.channels).index("vendas")
-    adjusted = Forecast.from_frame(rows.assign(mean=rows["adjusted"])).mean if "adjusted" in rows else None
+    forecast, adjusted = Forecast.from_frame(rows), adjusted_series(rows) if "adjusted" in rows else None
     quantiles, prices, known = _scaled(forecast, adjusted), _prices(forecast), results.series.set_index(list(SERIES_KEYS))
     channel, paths, plan = forecast.channels.index("vendas"), {}, []
     for row, codes in enumerate(forecast.series[list(SERIES_KEYS)].itertuples(index=False, name=None)):

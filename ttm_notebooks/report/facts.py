@@ -22,7 +22,7 @@ from ..evaluation.backtest import HORIZON_BUCKETS
 from ..evaluation.results import Results, load_results
 from ..panel.weekly_rows import SERIES_KEYS
 from ..registry.forecaster import BASELINE_TYPES
-from .manual_changes import with_manual_changes
+from .manual_changes import differs, with_manual_changes
 from .sample import sample_results
 
 # %% ../../nbs/13_report/10_facts.ipynb #565d528f
@@ -110,7 +110,7 @@ def weekly_forecast(results: Results, channel: str, region: int = 0, product: in
 # %% ../../nbs/13_report/10_facts.ipynb #13f0a001
 def is_adjusted(future: pd.DataFrame) -> bool:
     """Whether planners changed a week of a `weekly_forecast`."""
-    return bool((future["adjusted"] - future["mean"]).abs().ge(0.005).any())
+    return bool(differs(future).any())
 
 # %% ../../nbs/13_report/10_facts.ipynb #14c89a60
 def same_weeks_last_year(history: pd.Series, weeks: pd.DatetimeIndex) -> pd.Series:

@@ -26,6 +26,7 @@ from ttm_notebooks.report.figure_style import (
     COLOURS, FIGURE_STYLE, CaptionedFigure, amount_axis, figure_axes, legend_above, month_axis, shortened,
 )
 from .html import COMPARABLE
+from .manual_changes import differs
 from ttm_notebooks.report.translations import (
     NO_CHANGE, Translations, amount, day, models_sentence, percent, regions_sentence, short, signed, unit,
 )
@@ -55,8 +56,7 @@ def _draw_fan(axis: Axes, texts: Translations, history: pd.Series, future: pd.Da
         tops.append(upper.max() if len(upper) else np.nan)
     axis.plot(future.index, future["mean"], color=COLOURS["forecast"], lw=2.2, label=texts("forecast"), zorder=4)
     if is_adjusted(future):
-        differs = (future["adjusted"] - future["mean"]).abs() >= 0.005
-        axis.plot(future.index, future["adjusted"].where(differs), color=COLOURS["adjusted"], lw=1.8, marker="o", ms=3.5,
+        axis.plot(future.index, future["adjusted"].where(differs(future)), color=COLOURS["adjusted"], lw=1.8, marker="o", ms=3.5,
                   label=texts("adjusted"), zorder=5)
         tops.append(future["adjusted"].max())
     return float(np.nanmax([*tops, 0.0]))

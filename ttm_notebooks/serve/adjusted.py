@@ -14,22 +14,24 @@ import numpy as np
 
 from ..core.errors import TTMError
 from ..evaluation.results import Results
-from ..forecast.engine import Forecast
-from ..report.manual_changes import manual_changes_stamp, with_manual_changes
+from ..report.manual_changes import adjusted_series, manual_changes_stamp, with_manual_changes
 
 # %% ../../nbs/15_serve/38_adjusted.ipynb #15ab0005
 _log = logging.getLogger("ttm_notebooks.serve")
 
 
 class PlannersChanges(NamedTuple):
-    """The means [series, week, channel] of `stored` with planners' approved overrides, and the stamp of their files."""
+    """The means [series, week, channel] of `stored` with planners' approved overrides, and the stamp of their files.
 
-    adjusted: np.ndarray
+    `adjusted` is None for files of another run: they are read again when they change, not at every look.
+    """
+
+    adjusted: np.ndarray | None
     stamp: tuple[int, int]
 
 
 def planners_changes(results_folder: Path, results: Results) -> PlannersChanges | None:
-    """The overrides beside a run's results, as its pages show them; None without any, or if they belong to another run."""
+    """The overrides beside a run's results, as its pages show them; None without any."""
     stamp = manual_changes_stamp(results_folder)
     if stamp is None:
         return None
@@ -37,9 +39,8 @@ def planners_changes(results_folder: Path, results: Results) -> PlannersChanges 
         frame = with_manual_changes(results, results_folder).forecasts
     except TTMError as error:  # the pages of the new run are not made yet
         _log.warning("planners' changes are not served: %s", error)
-        return None
-    series = frame[frame["level"] == "series"]
-    return PlannersChanges(Forecast.from_frame(series.assign(mean=series["adjusted"])).mean, stamp)
+        return PlannersChanges(None, stamp)
+    return PlannersChanges(adjusted_series(frame), stamp)
 
 # %% ../../nbs/15_serve/38_adjusted.ipynb #15ab0006
 def newer_changes(folder: Path, results: Results, known: PlannersChanges | None) -> PlannersChanges | None:

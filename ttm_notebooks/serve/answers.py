@@ -203,7 +203,9 @@ def stored_answer(model: ServingModel, series: Series, horizon: int, cut: Interv
     forecast = SeriesForecast(stored.quantiles[row], stored.mean[row], stored.weeks, "")
     origin = "stored_vintage" if model.published else "warehouse_history"
     answer = _first_weeks(model, series, forecast, model.flags[row], horizon, cut, origin)
-    adjusted = model.changes.adjusted[row, :horizon] if model.changes else answer.mean
+    if model.changes is None or model.changes.adjusted is None:
+        return answer
+    adjusted = model.changes.adjusted[row, :horizon]
     return answer if np.allclose(adjusted, answer.mean, rtol=0, atol=0.005) else replace(answer, adjusted=adjusted)
 
 # %% ../../nbs/15_serve/45_answers.ipynb #019dff8e
